@@ -2,4 +2,16 @@
 //
 // It is pure: Step takes the time and one event and returns actions; View says what the screen shows.
 // It knows neither SIP nor SDP nor sockets. It imports hal and keypad only.
+//
+//	         lift, talk,            number            the other           the other
+//	         speaker, line          complete          side rings          side answers
+//	idle ---------------> dialing ---------> calling ---------> ringing -------------> talking
+//	 ^ ^                     |                  |                  |                    |  ^
+//	 | |  replaced, end      |    refused, no   |                  |     far end hung up|  |
+//	 | +---------------------+    answer, ...   v                  v                    |  |
+//	 |                    +-----------------> failed (tone until the handset is back) <-+  |
+//	 | replaced, end      |                     |                                          |
+//	 +--------------------+---------------------+                                          |
+//	 |   call for us                                  lift, talk, speaker, line            |
+//	 +--------------------> incoming ------------------------------------------------------+
 package phone

@@ -1,0 +1,147 @@
+package keypad
+
+import (
+	"slices"
+	"time"
+
+	"dialtone/hal"
+)
+
+// Implementation constants.
+const (
+	settlePress   = 5 * time.Millisecond  // a contact closed this long is a press
+	settleRelease = 12 * time.Millisecond // one opened this long is a release; worn keys chatter while held
+	settleHook    = 30 * time.Millisecond // the cradle switch, both ways: the handset is heavy and slow
+	longPress     = 800 * time.Millisecond
+)
+
+// A Press is one change of a key, after all bouncing. Each press of a key is reported once with Down,
+// then, if it is held long, once more with Down and Long, and once without Down when it is released;
+// Long then tells a long press from a short one. The hook switch is never Long.
+type Press struct {
+	Key  hal.Key
+	Down bool
+	Long bool
+}
+
+// A Debouncer turns the contacts of bouncing switches into presses. The level is the truth: a contact
+// that reports its level twice is no news, and a change counts when the level has stood for its
+// settling time. Any number of keys may be down at once. At first the handset rests in its cradle and
+// no key is pressed. The zero Debouncer is ready to use.
+type Debouncer struct {
+	keys    []keyState // in the order the keys were first seen
+	presses []timed    // settled, not yet fetched
+}
+
+type keyState struct {
+	key     hal.Key
+	raw     bool      // the last contact
+	down    bool      // the last level that stood
+	long    bool      // the present press was reported as long
+	settles time.Time // when raw becomes the truth; zero: raw and down agree
+	longAt  time.Time // when a press becomes long; zero: never
+}
+
+// timed is a press and the moment it was true.
+type timed struct {
+	at time.Time
+	Press
+}
+
+// Contact records a switch change. A contact of an unknown key is dropped.
+func (d *Debouncer) Contact(now time.Time, c hal.Contact) {
+	if !hal.Valid(c.Key) {
+		return
+	}
+	d.settle(now) // what stood long enough until now is not undone by this change
+	i := slices.IndexFunc(d.keys, func(k keyState) bool { return k.key == c.Key })
+	if i < 0 {
+		rests := c.Key == hal.Hook
+		d.keys = append(d.keys, keyState{key: c.Key, raw: rests, down: rests})
+		i = len(d.keys) - 1
+	}
+	k := &d.keys[i]
+	if c.Down == k.raw {
+		return
+	}
+	k.raw = c.Down
+	k.settles = time.Time{}
+	if k.raw != k.down {
+		k.settles = now.Add(settleTime(c.Key, c.Down))
+	}
+}
+
+// Pressed returns the presses since it was last called, in the order they happened.
+func (d *Debouncer) Pressed(now time.Time) []Press {
+	d.settle(now)
+	var presses []Press
+	for _, p := range d.presses {
+		presses = append(presses, p.Press)
+	}
+	d.presses = d.presses[:0]
+	return presses
+}
+
+// Next returns when Pressed may next have news, or zero.
+func (d *Debouncer) Next() (next time.Time) {
+	if len(d.presses) > 0 {
+		return d.presses[0].at
+	}
+	for _, k := range d.keys {
+		next = earliest(next, earliest(k.settles, k.longAt))
+	}
+	return next
+}
+
+// settle turns into presses what stood long enough at now. More than one thing may have happened to a
+// key, and to several keys, since the last time: they are put in the order of their moments, and keys
+// of one moment in the order they were first seen.
+func (d *Debouncer) settle(now time.Time) {
+	fetched := len(d.presses)
+	for i := range d.keys {
+		k := &d.keys[i]
+		if due(k.longAt, now) && (k.settles.IsZero() || k.longAt.Before(k.settles)) {
+			d.presses = append(d.presses, timed{k.longAt, Press{Key: k.key, Down: true, Long: true}})
+			k.long, k.longAt = true, time.Time{}
+		}
+		if due(k.settles, now) {
+			at := k.settles
+			k.down, k.settles = k.raw, time.Time{}
+			if k.down {
+				k.long = false
+				if k.key != hal.Hook {
+					k.longAt = at.Add(longPress)
+				}
+			} else {
+				k.longAt = time.Time{}
+			}
+			d.presses = append(d.presses, timed{at, Press{Key: k.key, Down: k.down, Long: k.long && !k.down}})
+		}
+		if due(k.longAt, now) && k.settles.IsZero() {
+			d.presses = append(d.presses, timed{k.longAt, Press{Key: k.key, Down: true, Long: true}})
+			k.long, k.longAt = true, time.Time{}
+		}
+	}
+	slices.SortStableFunc(d.presses[fetched:], func(a, b timed) int { return a.at.Compare(b.at) })
+}
+
+func settleTime(k hal.Key, down bool) time.Duration {
+	switch {
+	case k == hal.Hook:
+		return settleHook
+	case down:
+		return settlePress
+	}
+	return settleRelease
+}
+
+// due reports whether a timer has run out; a zero one is stopped.
+func due(t, now time.Time) bool { return !t.IsZero() && !now.Before(t) }
+
+// earliest returns the earlier of two timers; a zero one is stopped.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,67 @@
+package phone
+
+import (
+	"strings"
+	"testing"
+)
+
+// wrap breaks text between words into rows of at most width.
+func wrap(text string, width int) (rows []string) {
+	for _, word := range strings.Fields(text) {
+		if n := len(rows) - 1; n >= 0 && len(rows[n])+1+len(word) <= width {
+			rows[n] += " " + word
+			continue
+		}
+		rows = append(rows, word)
+	}
+	return rows
+}
+
+func TestReasonsFitTheScreen(t *testing.T) {
+	all := []Reason{
+		HungUp, Finished, Declined, MissedCall, AnsweredElsewhere, NotDisturbed, WasBusy,
+		NotRegistered, NoNetwork, NoLine, LineOff, LineInUse, NoNumber, BadNumber, LeftOffHook, NoReply,
+		ServerNotFound, Unreachable, NotTrusted, NoCodec, NoSound, SoundFailed, HoldRefused,
+		ResumeRefused, Stopping,
+	}
+	for code := range 800 {
+		all = append(all, ReasonFor(code))
+	}
+	for _, r := range all {
+		if r.Title == "" || len(r.Title) > 16 {
+			t.Errorf("%q: a title has 1 to 16 characters, not %d", r.Title, len(r.Title))
+		}
+		rows := wrap(r.Hint, 20)
+		if len(rows) > 2 || len(r.Hint) > 40 {
+			t.Errorf("%q: %q does not fit two rows of 20: %q", r.Title, r.Hint, rows)
+		}
+		for _, row := range rows {
+			if len(row) > 20 {
+				t.Errorf("%q: the row %q is longer than 20", r.Title, row)
+			}
+		}
+		for _, c := range r.Title + r.Hint {
+			if c < ' ' || c > '}' || c == '\\' {
+				t.Errorf("%q: character %q is not on the LCD", r.Title, c)
+			}
+		}
+	}
+}
+
+func TestReasonFor(t *testing.T) {
+	for _, tt := range []struct {
+		code  int
+		title string
+		busy  bool
+	}{
+		{0, "Call ended", false}, {200, "Call ended", false}, {404, "Unknown number", false},
+		{486, "Busy", true}, {600, "Busy", true}, {499, "Call refused", false}, {599, "Server error", false},
+		{503, "Out of service", false}, {699, "Declined", false}, {399, "Call diverted", false},
+		{-1, "Call ended", false}, {487, "Call canceled", false},
+	} {
+		r := ReasonFor(tt.code)
+		if r.Title != tt.title || r.busy() != tt.busy {
+			t.Errorf("ReasonFor(%d) = %+v, busy %v; want %q, busy %v", tt.code, r, r.busy(), tt.title, tt.busy)
+		}
+	}
+}
