@@ -59,3 +59,62 @@ func TestRigUnbrokenFindsABreak(t *testing.T) {
 		}
 	}
 }
+
+func TestRigSIPpCallsThroughTheProxy(t *testing.T) {
+	t.Parallel()
+	t.Run("baresip answers", func(t *testing.T) {
+		t.Parallel()
+		b := startBaresip(t, baresipOptions{})
+		caller := startSIPp(t, sippOptions{scenario: "caller", to: b.user, values: map[string]any{"From": "900", "Talk": 300}})
+		caller.wantDone("a call from SIPp to baresip")
+	})
+	t.Run("baresip calls SIPp by TCP", func(t *testing.T) {
+		t.Parallel()
+		b := startBaresip(t, baresipOptions{transport: "tcp"})
+		callee := startSIPp(t, sippOptions{scenario: "callee", tcp: true, values: map[string]any{"Ring": 100, "Talk": 200}})
+		b.command("dial", "sip:"+callee.number+"@example.test")
+		callee.wantDone("a call from baresip to SIPp")
+	})
+	t.Run("a scenario that is not met fails", func(t *testing.T) {
+		t.Parallel()
+		b := startBaresip(t, baresipOptions{})
+		caller := startSIPp(t, sippOptions{scenario: "caller-refused", to: b.user, values: map[string]any{"From": "900", "Code": 486}})
+		if code, ended := caller.exited(patience); !ended || code == 0 {
+			t.Errorf("SIPp expects 486 and is answered: code %d, ended %v", code, ended)
+		}
+	})
+	t.Run("cancelled", func(t *testing.T) {
+		t.Parallel()
+		b := startBaresip(t, baresipOptions{manual: true})
+		caller := startSIPp(t, sippOptions{scenario: "caller-cancels", to: b.user, values: map[string]any{"From": "900", "Ring": 100}})
+		caller.wantDone("SIPp cancels a call to baresip")
+	})
+	t.Run("baresip cancels", func(t *testing.T) {
+		t.Parallel()
+		b := startBaresip(t, baresipOptions{})
+		callee := startSIPp(t, sippOptions{scenario: "callee-rings"})
+		b.command("dial", "sip:"+callee.number+"@example.test")
+		b.wantEvent("it rings", 0, "CALL_RINGING")
+		b.command("hangup", "")
+		callee.wantDone("baresip cancels a call to SIPp")
+	})
+	t.Run("the answer crosses the cancel", func(t *testing.T) {
+		t.Parallel()
+		b := startBaresip(t, baresipOptions{})
+		callee := startSIPp(t, sippOptions{scenario: "callee-races"})
+		b.command("dial", "sip:"+callee.number+"@example.test")
+		b.wantEvent("it rings", 0, "CALL_RINGING")
+		b.command("hangup", "")
+		callee.wantDone("baresip acknowledges the answer and hangs up")
+	})
+	t.Run("re-INVITEs", func(t *testing.T) {
+		t.Parallel()
+		b := startBaresip(t, baresipOptions{})
+		startReinviter(t, b.user).wantDone("baresip answers re-INVITEs in every direction")
+	})
+}
+
+func startReinviter(t testing.TB, user string) *sipp {
+	return startSIPp(t, sippOptions{scenario: "caller-reinvites", to: user, values: map[string]any{"From": "900", "Pause": 300,
+		"SendOnly": mediaLines{direction: "sendonly", version: 1}, "Inactive": mediaLines{direction: "inactive", version: 2}, "Again": mediaLines{version: 3}}})
+}
