@@ -63,7 +63,7 @@ func TestFetchHTTP(t *testing.T) {
 			w.Write(packed(t, []byte(profile)))
 		case "/bomb":
 			w.Header().Set("Content-Encoding", "gzip")
-			w.Write(packed(t, make([]byte, 32<<20)))
+			w.Write(packed(t, make([]byte, 4<<20)))
 		case "/endless":
 			for r.Context().Err() == nil {
 				if _, err := w.Write(make([]byte, 1<<16)); err != nil {
