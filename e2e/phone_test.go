@@ -164,7 +164,7 @@ func (p *phone) start() {
 	p.t.Cleanup(func() {
 		running.stop()
 		if p.t.Failed() {
-			p.t.Logf("%s:\n%s", p.name, running.log.tail(120))
+			p.t.Logf("%s:\n%s\nat the proxy:\n%s", p.name, running.log.tail(120), lab.conversation(p.user))
 		}
 		if text := running.log.since(0, crash); len(text) > 0 {
 			p.t.Errorf("%s crashed:\n%s", p.name, running.log.tail(60))
@@ -375,18 +375,33 @@ func (p *phone) hook(down bool) {
 	p.do("the handset", "POST", "/api/v1/keys", map[string]any{"key": "hook", "down": down}, nil)
 }
 
-// screen is what the LCD shows.
-func (p *phone) screen() string {
-	p.t.Helper()
-	request, _ := http.NewRequest("GET", p.url+"/api/v1/screen", nil)
+// read returns what the API has at path, as text.
+func (p *phone) read(path string) (string, error) {
+	request, err := http.NewRequest("GET", p.url+path, nil)
+	if err != nil {
+		return "", err
+	}
 	request.SetBasicAuth("admin", adminPassword)
 	response, err := p.client.Do(request)
 	if err != nil {
-		p.t.Fatal(err)
+		return "", err
 	}
 	defer response.Body.Close()
-	text, _ := io.ReadAll(response.Body)
-	return string(text)
+	text, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != 200 {
+		err = fmt.Errorf("GET %s: %s: %s", path, response.Status, text)
+	}
+	return string(text), err
+}
+
+// screen is what the LCD shows.
+func (p *phone) screen() string {
+	p.t.Helper()
+	text, err := p.read("/api/v1/screen")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return text
 }
 
 // heard is what the earpiece has played so far.
