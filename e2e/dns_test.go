@@ -18,12 +18,11 @@ type nameServer struct {
 	servers []*dns.Server
 	mu      sync.Mutex
 	records map[string][]dns.RR // by "name. TYPE", lower case
-	asked   map[string]int      // the same key: how often
 }
 
 // startDNS answers on addr, by UDP and TCP.
 func startDNS(addr netip.AddrPort) (*nameServer, error) {
-	n := &nameServer{addr: addr, records: map[string][]dns.RR{}, asked: map[string]int{}}
+	n := &nameServer{addr: addr, records: map[string][]dns.RR{}}
 	packets, err := net.ListenPacket("udp", addr.String())
 	if err != nil {
 		return nil, fmt.Errorf("DNS server: %w", err)
@@ -60,13 +59,6 @@ func (n *nameServer) add(records ...string) {
 	}
 }
 
-// questions returns how often name and kind were asked for.
-func (n *nameServer) questions(name string, kind uint16) int {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.asked[questionKey(name, kind)]
-}
-
 func questionKey(name string, kind uint16) string {
 	return strings.ToLower(dns.Fqdn(name)) + " " + dns.TypeToString[kind]
 }
@@ -78,7 +70,6 @@ func (n *nameServer) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	n.mu.Lock()
 	for _, question := range q.Question {
 		key := questionKey(question.Name, question.Qtype)
-		n.asked[key]++
 		reply.Answer = append(reply.Answer, n.records[key]...)
 		if len(reply.Answer) == 0 && !n.known(question.Name) {
 			reply.Rcode = dns.RcodeNameError

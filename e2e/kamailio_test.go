@@ -42,7 +42,7 @@ func startKamailio(dir string, values map[string]any) (*kamailio, error) {
 	if err != nil {
 		return nil, err
 	}
-	for deadline := time.Now().Add(patience); ; time.Sleep(pollPause) {
+	for deadline := time.Now().Add(patience); ; <-time.After(pollPause) {
 		if _, err = k.rpc("core.uptime"); err == nil {
 			return k, nil
 		}

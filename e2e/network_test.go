@@ -223,20 +223,20 @@ func needIPv6(t *testing.T) {
 	}
 }
 
-// conversation returns the messages the proxy sent and received that belong to the call or registration.
+// conversation returns the last SIP messages the proxy sent or received that contain the text.
 func (n *network) conversation(contains string) string {
-	files, _ := filepath.Glob(filepath.Join(n.dir, "wire-*"))
+	files, _ := filepath.Glob(filepath.Join(n.dir, "wire-*.data"))
 	var found []string
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			continue
 		}
-		for _, message := range strings.Split(string(data), "====================") {
+		for message := range strings.SplitSeq(string(data), "====================\n") {
 			if strings.Contains(message, contains) {
 				found = append(found, message)
 			}
 		}
 	}
-	return strings.Join(found, "\n")
+	return strings.Join(found[max(0, len(found)-40):], "\n")
 }

@@ -17,6 +17,8 @@ import (
 	"time"
 )
 
+const traceLimit = 12000 // characters of a trace that are shown when a test fails
+
 //go:embed testdata/scen
 var scenarios embed.FS
 
@@ -171,7 +173,7 @@ func (s *sipp) messages() string {
 // received returns the requests it received that have this method, and responses if method begins with SIP/2.0.
 func (s *sipp) received(method string) []string {
 	var found []string
-	for _, part := range strings.Split(s.messages(), "-----------------------------------------------") {
+	for part := range strings.SplitSeq(s.messages(), "-----------------------------------------------") {
 		head, text, ok := strings.Cut(part, "bytes :\n\n")
 		if ok && strings.Contains(head, "message received") && strings.HasPrefix(text, method+" ") {
 			found = append(found, text)
@@ -183,8 +185,8 @@ func (s *sipp) received(method string) []string {
 func (s *sipp) trace() string {
 	errors, _ := os.ReadFile(filepath.Join(s.dir, "errors.log"))
 	text := s.messages()
-	if const_ := 12000; len(text) > const_ {
-		text = text[:const_] + "…"
+	if len(text) > traceLimit {
+		text = "…" + text[len(text)-traceLimit:]
 	}
 	return string(errors) + text
 }
@@ -214,8 +216,12 @@ func scenarioText(t testing.TB, o sippOptions) string {
 // then {{reply "180 Ringing"}} answers that INVITE at any time, {{answer "200 OK"}} the request just received, and
 // {{request "BYE" 2}} makes one of its own with this CSeq. A caller begins with {{invite SDP}} and {{ack 1 ""}}.
 var messageFuncs = template.FuncMap{
-	"capture": func() string {
-		return `<action>
+	"capture": func(does ...string) string {
+		var orders strings.Builder
+		for _, what := range does { // the variable of that name is true when the called URI has do=WHAT
+			fmt.Fprintf(&orders, "<ereg regexp=\"do=%s\" search_in=\"msg\" assign_to=%q/>\n", what, what)
+		}
+		return "<action>\n" + orders.String() + `
 <ereg regexp=".*" search_in="hdr" header="Via:" occurrence="1" assign_to="via1"/>
 <ereg regexp=".*" search_in="hdr" header="Via:" occurrence="2" assign_to="via2"/>
 <ereg regexp=".*" search_in="hdr" header="Record-Route:" assign_to="route"/>
