@@ -70,9 +70,24 @@ func dialable(to string) bool {
 	return !strings.ContainsFunc(to, func(r rune) bool { return r <= ' ' || r == 0x7f || r == 0xfffd })
 }
 
+// plain takes the visual separators out of a telephone number as people write it (RFC 3966 section
+// 5.1.1); what is no such number stays as it is.
+func plain(to string) string {
+	to = strings.TrimSpace(to)
+	if strings.Trim(to, "0123456789+*#-.()/ ") != "" {
+		return to
+	}
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune("-.()/ ", r) {
+			return -1
+		}
+		return r
+	}, to)
+}
+
 // dialNow places a call asked for through the API.
 func (p *Phone) dialNow(now time.Time, ev Dial) {
-	to := strings.TrimSpace(ev.To)
+	to := plain(ev.To)
 	if p.call != nil {
 		p.lastID += 2
 		c := Call{ID: p.lastID, Line: ev.Line, Out: true, Peer: to}
@@ -184,13 +199,12 @@ func (p *Phone) callEnded(now time.Time, ev Ended) {
 	p.list(now, c.Call, why)
 	p.call = nil
 	switch {
-	case p.path == PathHandset:
+	case p.path == PathHandset, p.path != PathNone && !talked: // hands-free hears why a call failed
 		p.fail(now, why)
+		p.failed.peer, p.failed.name = c.Peer, c.Name
 		if talked {
 			p.failed.toneAt = after(now, p.cfg.ReorderDelay)
 		}
-	case p.path != PathNone && !talked: // hands-free hears why the call failed
-		p.fail(now, why)
 	default:
 		p.goIdle()
 		p.setNotice(now, why)

@@ -75,6 +75,8 @@ type call struct {
 type failure struct {
 	on     bool
 	why    Reason
+	peer   string // whom the call was with
+	name   string
 	tone   Tone      // ToneBusy or ToneReorder, or none
 	since  time.Time // when it began
 	toneAt time.Time // when the tone begins
@@ -153,6 +155,9 @@ func (p *Phone) Step(now time.Time, ev Event) []Action {
 		p.lineNews(now, ev)
 	case Network:
 		p.netDown = !ev.Up
+		if ev.Up && p.notice == NoNetwork {
+			p.setNotice(now, Reason{})
+		}
 	case Configure:
 		p.configure(ev.Config)
 	case Tick:
@@ -231,7 +236,7 @@ func (p *Phone) timers(now time.Time) {
 	}
 }
 
-// Calls returns the call there is and those that ended of late, oldest first.
+// Calls returns the calls that ended of late, in that order, and after them the call there is.
 func (p *Phone) Calls() []Call {
 	calls := append([]Call(nil), p.ended...)
 	if p.call != nil {

@@ -184,7 +184,7 @@ func (k *talk) command(f []string) {
 		f = f[1:]
 		switch f[0] {
 		case "dial":
-			k.step(Dial{arg(1), number(arg(2))})
+			k.step(Dial{strings.ReplaceAll(arg(1), "_", " "), number(arg(2))})
 		case "answer":
 			k.step(AnswerCall{id()})
 		case "end":
@@ -278,8 +278,8 @@ func summary(v View) string {
 	word(v.Showing == ShowIncoming && !v.Ring, "silenced")
 	word(v.Path != PathNone, "on %s", v.Path)
 	word(v.VolumeShown, "volume %d", v.Volume)
-	word(v.Why != Reason{}, "because %q %q page %d", v.Why.Title, v.Why.Hint, v.Page)
-	word(v.Notice != Reason{}, "notice %q %q page %d", v.Notice.Title, v.Notice.Hint, v.Page)
+	word(v.Why != Reason{}, "because %q %q", v.Why.Title, v.Why.Hint)
+	word(v.Notice != Reason{}, "notice %q %q", v.Notice.Title, v.Notice.Hint)
 	word(v.Missed > 0, "missed %d %q", v.Missed, v.MissedPeer)
 	word(!v.Network, "no network")
 	word(!v.CanCall, "cannot call")

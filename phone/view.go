@@ -91,9 +91,7 @@ func (p *Phone) View() View {
 	case p.failed.on:
 		v.Showing, v.Why = ShowFailed, p.failed.why
 		v.Page = int(p.now.Sub(p.failed.since) / pageTime)
-		if n := len(p.ended); n > 0 && p.ended[n-1].Why == p.failed.why {
-			v.Peer, v.Name = p.ended[n-1].Peer, p.ended[n-1].Name
-		}
+		v.Peer, v.Name = p.failed.peer, p.failed.name
 	case p.path != PathNone:
 		v.Showing = ShowDialing
 	default:
