@@ -99,6 +99,7 @@ type parser struct {
 	open    []string // names of the open elements
 	profile int      // depth of the open flat-profile, 0 outside
 	found   bool     // there was one
+	ended   bool     // the outermost element is closed
 
 	// The parameter whose element is open, nil if none.
 	entry    *entry
@@ -191,6 +192,9 @@ func (p *parser) start(t xml.StartElement) error {
 			return fmt.Errorf("an attribute's name of <%s> has more than %d bytes", shown(name), maxName)
 		}
 	}
+	if p.ended {
+		return fmt.Errorf("<%s> follows the end of the profile", shown(name))
+	}
 	p.open = append(p.open, name)
 	switch depth := len(p.open); {
 	case p.entry != nil:
@@ -200,8 +204,6 @@ func (p *parser) start(t xml.StartElement) error {
 	case p.profile > 0: // inside an unknown element
 	case name == "flat-profile" && (depth == 1 || depth == 2 && p.open[0] == "device"):
 		p.profile, p.found = depth, true
-	case depth == 1 && p.found:
-		return fmt.Errorf("<%s> follows the end of the profile", shown(name))
 	case depth == 1 && name != "device":
 		return fmt.Errorf("the document is <%s>, not <flat-profile>", shown(name))
 	}
@@ -265,6 +267,7 @@ func (p *parser) end(t xml.EndElement) error {
 		p.profile = 0
 	}
 	p.open = p.open[:len(p.open)-1]
+	p.ended = len(p.open) == 0
 	if p.entry != nil && len(p.open) == p.profile {
 		p.apply()
 		p.entry = nil

@@ -276,6 +276,9 @@ func (e *entry) readType(t reflect.Type, tags fieldTags) {
 		if len(e.ranges) > 0 {
 			e.min, e.max = e.ranges[0].min, e.ranges[0].max
 		}
+		if e.max > largest {
+			panic("config: range of " + e.Tag + " is larger than its type")
+		}
 		e.Range = fmt.Sprintf("%s–%s", e.formatNumber(e.min), e.formatNumber(e.max))
 	}
 	switch t {
