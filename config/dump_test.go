@@ -98,7 +98,7 @@ func TestRoundTrip(t *testing.T) {
 	roundTrip("the defaults come back", Default(), Default())
 	r := rand.New(rand.NewPCG(1, 2))
 	last := Default()
-	for i := range 20 {
+	for i := range 12 {
 		s := someSettings(t, r)
 		roundTrip(fmt.Sprintf("settings %d come back", i), s, Default())
 		roundTrip(fmt.Sprintf("settings %d come back over others", i), s, last)

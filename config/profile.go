@@ -120,7 +120,7 @@ func (p *parser) read(document []byte) error {
 		return errors.New("line 1: the profile is UTF-16; UTF-8, ISO-8859-1 and US-ASCII are understood")
 	}
 	if line := longMarkup(document); line > 0 {
-		return fmt.Errorf("line %d: a tag is longer than %d bytes", line, maxMarkup)
+		return fmt.Errorf("line %d: a tag does not end within %d bytes; is a quotation mark missing?", line, maxMarkup)
 	}
 	document = bytes.TrimPrefix(document, []byte("\xef\xbb\xbf"))
 	p.decoder = xml.NewDecoder(bytes.NewReader(document))

@@ -128,11 +128,11 @@ func TestParseDocuments(t *testing.T) {
 		return "<flat-profile>" + strings.Repeat("<x>", n) + strings.Repeat("</x>", n) + "</flat-profile>"
 	}
 	attributes := func(n int) string {
-		list := ""
+		var list strings.Builder
 		for i := range n {
-			list += fmt.Sprintf(` a%d="x"`, i)
+			list.WriteString(fmt.Sprintf(` a%d="x"`, i))
 		}
-		return "<flat-profile><Proxy_1_" + list + ">a</Proxy_1_></flat-profile>"
+		return "<flat-profile><Proxy_1_" + list.String() + ">a</Proxy_1_></flat-profile>"
 	}
 	for _, c := range []struct{ sentence, document, err string }{
 		{"a bare profile", "<flat-profile>" + value + "</flat-profile>", ""},
@@ -166,8 +166,8 @@ func TestParseDocuments(t *testing.T) {
 		{"too many attributes", attributes(17), "line 1: <Proxy_1_> has 17 attributes, more than 16"},
 		{"a name too long", "<flat-profile><" + strings.Repeat("a", 256) + "/></flat-profile>", "line 1: an element's name has 256 bytes, more than 255"},
 		{"an attribute's name too long", "<flat-profile><a " + strings.Repeat("a", 256) + "=''/></flat-profile>", "line 1: an attribute's name of <a> has more than 255 bytes"},
-		{"a tag too long", "<flat-profile><!-- " + strings.Repeat("x", 9000) + " -->\n<a b=\"" + strings.Repeat("'>", 4096) + "\"/></flat-profile>", "line 2: a tag is longer than 8192 bytes"},
-		{"an endless tag", "<flat-profile>\n\n<a " + strings.Repeat("b='' ", 2000), "line 3: a tag is longer than 8192 bytes"},
+		{"a tag too long", "<flat-profile><!-- " + strings.Repeat("x", 9000) + " -->\n<a b=\"" + strings.Repeat("'>", 4096) + "\"/></flat-profile>", "line 2: a tag does not end within 8192 bytes; is a quotation mark missing?"},
+		{"an endless tag", "<flat-profile>\n\n<a " + strings.Repeat("b='' ", 2000), "line 3: a tag does not end within 8192 bytes; is a quotation mark missing?"},
 		{"as long a tag as allowed", "<flat-profile><a b='" + strings.Repeat(">", 8192-9) + "'/></flat-profile>", ""},
 		{"what looks like a long tag in CDATA", "<flat-profile><a><![CDATA[<b " + strings.Repeat("x", 9000) + "]]></a></flat-profile>", ""},
 		{"too large", "<flat-profile>" + strings.Repeat(" ", maxDocument) + "</flat-profile>", "line 1: the profile has 2097181 bytes, more than 2097152"},

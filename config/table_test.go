@@ -116,14 +116,14 @@ func TestLabels(t *testing.T) {
 // without the numbers of lines and keys.
 func fieldName(family string) string {
 	family = regexp.MustCompile(`_[nm]_`).ReplaceAllString(family, "_")
-	name := ""
+	var name strings.Builder
 	for word := range strings.FieldsFuncSeq(family, func(r rune) bool { return strings.ContainsRune("_-.", r) }) {
 		if word == "iLBC" || word == "iSAC" {
 			word = strings.ToUpper(word)
 		}
-		name += strings.ToUpper(word[:1]) + word[1:]
+		name.WriteString(strings.ToUpper(word[:1]) + word[1:])
 	}
-	return name
+	return name.String()
 }
 
 func TestFieldNames(t *testing.T) {
