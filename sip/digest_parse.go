@@ -106,7 +106,7 @@ func (a digestAuth) challenge() (digestChallenge, error) {
 
 func (a digestAuth) credentials() (digestCredentials, error) {
 	c := digestCredentials{
-		username: digestUnquote(a.value("username")), realm: a.value("realm"), nonce: a.value("nonce"), uri: a.value("uri"),
+		username: gateUnquote(a.value("username")), realm: a.value("realm"), nonce: a.value("nonce"), uri: a.value("uri"),
 		response: a.value("response"), algorithm: a.value("algorithm"), cnonce: a.value("cnonce"), qop: a.value("qop"), count: a.value("nc"),
 	}
 	c.opaque, c.hasOpaque = a.get("opaque")

@@ -28,7 +28,9 @@ const (
 	gateMaxLine    = 8 << 10  // octets of one header line, unfolded
 	gateMaxHeaders = 160      // header lines
 	gateMaxValues  = 200      // header lines after comma lists are taken apart
+	gateMaxFolds   = 200      // continuation lines
 	gateMaxParams  = 48       // parameters of one value, and of one URI
+	gateMaxSemi    = 800      // semicolons, thus parameters of the whole message
 	gateMaxHost    = 255      // octets of a host name
 )
 
@@ -70,6 +72,9 @@ func AdmitFrom(data []byte, stream bool, src netip.AddrPort) Verdict {
 		return Verdict{Why: "header section too large", Close: stream}
 	}
 	m := gateMessage{stream: stream, terminated: terminated}
+	if bytes.Count(head, []byte(";")) > gateMaxSemi {
+		return Verdict{Why: "too many parameters", Close: stream}
+	}
 	start, lines, _ := strings.Cut(string(head), "\r\n")
 	if !m.scan(lines) {
 		return Verdict{Why: m.fault, Close: stream}

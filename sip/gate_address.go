@@ -127,7 +127,7 @@ func gateAdd(params *sipmsg.HeaderParams, name, value string) bool {
 		return false
 	}
 	for _, p := range *params {
-		if strings.EqualFold(p.K, name) {
+		if len(p.K) == len(name) && strings.EqualFold(p.K, name) {
 			return false
 		}
 	}
@@ -203,17 +203,20 @@ func gateIsScheme(s string) bool {
 
 // gateEscapes tells whether each "%" is followed by two hexadecimal digits.
 func gateEscapes(s string) bool {
-	for i := strings.IndexByte(s, '%'); i >= 0 && i < len(s); i++ {
-		if s[i] == '%' {
-			if i+2 >= len(s) {
-				return false
-			}
-			if _, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err != nil {
-				return false
-			}
+	for {
+		_, rest, ok := strings.Cut(s, "%")
+		if !ok {
+			return true
 		}
+		if len(rest) < 2 || !gateIsHex(rest[0]) || !gateIsHex(rest[1]) {
+			return false
+		}
+		s = rest[2:]
 	}
-	return true
+}
+
+func gateIsHex(c byte) bool {
+	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f'
 }
 
 // gateUnescape replaces the escapes of s, which gateEscapes has approved.

@@ -6,6 +6,8 @@ import (
 	"testing"
 )
 
+var gateTestSource = netip.MustParseAddrPort("192.0.2.77:4711")
+
 // FuzzAdmit: the gate never panics; what it admits is written back and admitted again as the same message; what it
 // answers is itself a response that the gate admits, unless it echoes what was wrong.
 func FuzzAdmit(f *testing.F) {
@@ -13,9 +15,8 @@ func FuzzAdmit(f *testing.F) {
 		f.Add(c.data, false)
 		f.Add(c.data, true)
 	}
-	src := netip.MustParseAddrPort("192.0.2.77:4711")
 	f.Fuzz(func(t *testing.T, data []byte, stream bool) {
-		v := AdmitFrom(data, stream, src)
+		v := AdmitFrom(data, stream, gateTestSource)
 		if v.Request != nil && v.Response != nil {
 			t.Fatal("both a request and a response")
 		}

@@ -110,6 +110,7 @@ type gateMessage struct {
 // scan takes the header section apart. It returns false when a limit is passed; another fault is kept, and the
 // scan goes on, so that the request can still be answered.
 func (m *gateMessage) scan(rest string) bool {
+	folds := 0
 	for rest != "" {
 		var line string
 		line, rest, _ = strings.Cut(rest, "\r\n")
@@ -118,6 +119,10 @@ func (m *gateMessage) scan(rest string) bool {
 			for gateFolded(rest) {
 				line, rest, _ = strings.Cut(rest, "\r\n")
 				parts = append(parts, strings.Trim(line, " \t"))
+				if folds++; folds > gateMaxFolds {
+					m.fault = "too many continuation lines"
+					return false
+				}
 			}
 			line = strings.Join(parts, " ")
 		}
@@ -286,6 +291,21 @@ func gateTighten(s string) string {
 		if more {
 			b.WriteByte(';')
 		}
+	}
+	return b.String()
+}
+
+// gateUnquote resolves the quoted-pairs of what stood between quotes, as for a display name.
+func gateUnquote(s string) string {
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) {
+			i++
+		}
+		b.WriteByte(s[i])
 	}
 	return b.String()
 }

@@ -35,7 +35,7 @@ func (s Secret) Format(f fmt.State, verb rune) {
 	_, _ = f.Write([]byte(text)) // fmt.State never fails: it is a buffer
 }
 
-// MarshalText masks the password in JSON (also as a key of a map), TOML and XML, and in log/slog.
+// MarshalText masks the password in TOML, XML and log/slog.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // MarshalJSON masks the password in JSON.

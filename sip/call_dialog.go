@@ -1,0 +1,156 @@
+package sip
+
+import (
+	"slices"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+)
+
+// inDialog is a request of ours inside a dialog: BYE, INFO or re-INVITE.
+type inDialog struct {
+	c      *call // nil: a BYE to a fork nobody wants
+	d      *dialog
+	method sipmsg.RequestMethod
+	seq    uint32
+	kind   string // Content-Type
+	body   []byte
+	tries  int
+	tx     *clientTx
+}
+
+// say sends a request in the call's dialog.
+func (c *call) say(now time.Time, method sipmsg.RequestMethod, kind string, body []byte) *inDialog {
+	r := &inDialog{c: c, d: c.dialog, method: method, kind: kind, body: body}
+	r.send(now)
+	return r
+}
+
+func (r *inDialog) send(now time.Time) {
+	r.seq = r.d.nextSeq()
+	r.tx = r.d.line.a.request(now, r, r.d.line, r.d.server(now), r.method)
+}
+
+func (r *inDialog) compose(tx *clientTx) *sipmsg.Request {
+	ln := r.d.line
+	req := r.d.request(ln.a, r.method, r.seq)
+	if r.method == sipmsg.INVITE {
+		ln.a.describe(req, ln, tx.flow)
+		if e := ln.a.cfg.Timers.ReinviteExpires; e > 0 {
+			req.AppendHeader(sipmsg.NewHeader("Expires", seconds32(e)))
+		}
+	}
+	ln.authorize(req)
+	setBody(req, r.kind, r.body)
+	return req
+}
+
+func (r *inDialog) response(now time.Time, tx *clientTx, resp *sipmsg.Response) {
+	code, l := resp.StatusCode, r.d.line.leg
+	l.up(now, tx.server)
+	if r.method == sipmsg.INVITE && code >= 200 && code < 300 {
+		r.d.acknowledge(now, tx, resp)
+	}
+	if code < 200 || tx != r.tx {
+		return
+	}
+	if code == 401 || code == 407 {
+		if again, _ := l.challenged(resp, &r.tries); again {
+			r.send(now)
+			return
+		}
+	} else {
+		l.auth.learn(resp)
+	}
+	r.tx = nil
+	after, _ := seconds(resp, "Retry-After")
+	r.done(now, resp, code, after)
+}
+
+func (r *inDialog) failed(now time.Time, tx *clientTx, code int, cause string) {
+	if tx != r.tx {
+		return
+	}
+	r.tx = nil
+	l := r.d.line.leg
+	l.ln.logf("%s in a call failed: %s", r.method, cause)
+	l.down(now, tx.server, cause)
+	r.done(now, nil, code, 0)
+}
+
+// done takes in the outcome. resp is nil if there was no response.
+func (r *inDialog) done(now time.Time, resp *sipmsg.Response, code int, after time.Duration) {
+	c := r.c
+	if c == nil || c.state == callOver {
+		return
+	}
+	switch {
+	case r.method == sipmsg.BYE:
+		c.remove(now)
+	case resp != nil && code == 481:
+		// RFC 3261 section 12.2.1.2: the far end knows nothing of this call.
+		c.reinvite = nil
+		c.end(Ended{Code: 481, Phrase: resp.Reason, Remote: true})
+		c.bye(now)
+	case r.method == sipmsg.INVITE:
+		c.reoffered(now, r, resp, code, after)
+	}
+}
+
+// inform sends an INFO.
+func (c *call) inform(now time.Time, in Info) { c.say(now, sipmsg.INFO, in.Type, in.Body) }
+
+// offerTo starts a re-INVITE, or has it wait for what is under way.
+func (c *call) offerTo(now time.Time, in Reinvite) {
+	if c.state != callConfirmed {
+		c.a.emit(Reanswered{ID: c.id, Code: 481})
+		return
+	}
+	if c.next != nil {
+		c.a.emit(Reanswered{ID: c.id, Code: 491}) // overtaken by a newer one
+	}
+	c.next = &in
+	if c.retryAt.IsZero() {
+		c.offerNext(now)
+	}
+}
+
+// offerNext sends the re-INVITE that waits, unless an INVITE of either side is under way. RFC 3261 section 14.1.
+func (c *call) offerNext(now time.Time) {
+	if c.state != callConfirmed || c.next == nil || c.reinvite != nil || c.pending != nil || c.okay != nil {
+		return
+	}
+	body := c.next.Body
+	c.next, c.retryAt = nil, time.Time{}
+	c.reinvite = &inDialog{c: c, d: c.dialog, method: sipmsg.INVITE, kind: sdpType, body: body}
+	c.reinvite.send(now)
+	c.a.agenda.set(c)
+}
+
+// reoffered takes in the outcome of our re-INVITE.
+func (c *call) reoffered(now time.Time, r *inDialog, resp *sipmsg.Response, code int, after time.Duration) {
+	c.reinvite = nil
+	if c.state != callConfirmed {
+		return
+	}
+	if again := code == 491 || code == 500 && after > 0 && after <= 10*time.Second; again && c.glares < maxGlares && c.next == nil {
+		// RFC 3261 section 14.1: who made the Call-ID waits longer.
+		wait := c.a.randomUpTo(2 * time.Second)
+		if c.out {
+			wait = 2100*time.Millisecond + c.a.randomUpTo(1900*time.Millisecond)
+		}
+		c.glares++
+		c.next = &Reinvite{ID: c.id, Body: r.body}
+		c.retryAt = now.Add(max(wait, after, time.Millisecond))
+		c.a.agenda.set(c)
+		return
+	}
+	c.glares = 0
+	var body []byte
+	if resp != nil && code < 300 {
+		c.dialog.retarget(resp)
+		body = slices.Clone(sdp(resp))
+	}
+	c.a.emit(Reanswered{ID: c.id, Code: code, Body: body})
+	c.offerNext(now)
+}

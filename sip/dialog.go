@@ -1,0 +1,182 @@
+package sip
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+)
+
+// maxRoutes bounds the route set a peer can make us repeat in every request. Implementation constant.
+const maxRoutes = 32
+
+// A dialog is what two user agents share, RFC 3261 section 12.
+type dialog struct {
+	line          *line
+	callID        string
+	local, remote party
+	target        sipmsg.Uri   // the remote target
+	routes        []sipmsg.Uri // the route set
+	localSeq      uint32
+	remoteSeq     uint32 // 0: none seen
+	early         bool
+	earlyBody     []byte // SDP of its provisional responses
+
+	origin Server // where the dialog came from: the next hop until a name in the route set is looked up
+	found  Server // what the look-up said
+	asked  string // what was looked up
+
+	ackSeq uint32 // of the newest INVITE that got a 2xx here
+	ack    []byte // its ACK, repeated with each repeated 2xx
+	ackBy  Server
+}
+
+// dialogOf makes the dialog a response to our INVITE stands for. RFC 3261 section 12.1.2.
+func dialogOf(ln *line, local party, tx *clientTx, resp *sipmsg.Response) *dialog {
+	d := &dialog{
+		line: ln, callID: resp.CallID().Value(), local: local, remote: partyTo(resp.To()),
+		localSeq: resp.CSeq().SeqNo, early: true, origin: tx.server,
+	}
+	d.target = tx.req.Recipient
+	d.route(resp)
+	slices.Reverse(d.routes)
+	d.retarget(resp)
+	return d
+}
+
+// dialogFrom makes the dialog a request to us stands for. RFC 3261 section 12.1.1.
+func dialogFrom(ln *line, tag string, f *flow, req *sipmsg.Request) *dialog {
+	d := &dialog{
+		line: ln, callID: req.CallID().Value(), local: partyTo(req.To()), remote: partyFrom(req.From()),
+		remoteSeq: req.CSeq().SeqNo, early: true,
+		origin: Server{Addr: f.Remote, Transport: f.Transport, TLSName: f.tlsName},
+	}
+	if f.Transport.reliable() && f.line == nil && ln.leg.bound {
+		d.origin = ln.leg.binding // nobody listens at the far end of a connection we accepted
+	}
+	d.local.tag = tag
+	d.target = d.remote.uri
+	d.route(req)
+	d.retarget(req)
+	return d
+}
+
+// route takes the route set from the Record-Route headers.
+func (d *dialog) route(m sipmsg.Message) {
+	d.routes = nil
+	for _, h := range m.GetHeaders("Record-Route") {
+		if rr, ok := h.(*sipmsg.RecordRouteHeader); ok && len(d.routes) < maxRoutes {
+			d.routes = append(d.routes, rr.Address)
+		}
+	}
+}
+
+// retarget takes over the Contact of a message: target refresh, RFC 3261 section 12.2.
+func (d *dialog) retarget(m sipmsg.Message) {
+	for _, h := range m.GetHeaders("Contact") {
+		if c, ok := h.(*sipmsg.ContactHeader); ok && !c.Address.Wildcard && (c.Address.Scheme == "sip" || c.Address.Scheme == "sips") {
+			d.target = *c.Address.Clone()
+			d.target.Headers = nil
+			return
+		}
+	}
+}
+
+// request makes a request inside the dialog. RFC 3261 section 12.2.1.1.
+func (d *dialog) request(a *Agent, method sipmsg.RequestMethod, seq uint32) *sipmsg.Request {
+	uri, routes := *d.target.Clone(), d.routes
+	if len(routes) > 0 && !routes[0].UriParams.Has("lr") {
+		// A strict router of RFC 2543 wants to be the Request-URI, and the target to be last.
+		uri, routes = *routes[0].Clone(), append(slices.Clone(routes[1:]), d.target)
+	}
+	req := a.newRequest(method, uri, d.local, d.remote, d.callID, seq)
+	for _, r := range routes {
+		req.AppendHeader(&sipmsg.RouteHeader{Address: r})
+	}
+	return req
+}
+
+// nextSeq is the CSeq of our next request.
+func (d *dialog) nextSeq() uint32 {
+	d.localSeq++
+	return d.localSeq
+}
+
+// server is where a request inside the dialog goes. It follows the route set or the remote target, unless
+// the outbound proxy is to be used or that is the server in use anyway. A host name is looked up while
+// the dialog takes the way it came; no request waits for the answer.
+func (d *dialog) server(now time.Time) Server {
+	l := d.line.leg
+	if l.bound && d.line.cfg.OutboundProxy != "" && d.line.cfg.UseOBProxyInDialog {
+		return l.binding
+	}
+	hop := d.target
+	if len(d.routes) > 0 {
+		hop = d.routes[0]
+	}
+	t, named := uriTransport(&hop), true
+	if t == "" {
+		t, named = d.origin.Transport, false
+	}
+	port := uint16(hop.Port)
+	if port == 0 {
+		port = defaultPort(t)
+	}
+	if addr, ok := hostAddr(hop.Host); ok {
+		s := Server{Name: hop.Host, Addr: netip.AddrPortFrom(addr, port), Transport: t, TLSName: addr.String()}
+		for _, known := range append([]Server{l.binding}, l.list...) {
+			if known.Addr == s.Addr && (known.Transport == t || !named) {
+				return known // by the connection there is, verified for the name it has
+			}
+		}
+		return s
+	}
+	if l.bound && (hop.Host == l.domain || slices.ContainsFunc(l.list, func(s Server) bool { return s.Name == hop.Host })) {
+		return l.binding
+	}
+	if text := hop.String(); text != d.asked {
+		d.asked, d.found = text, Server{}
+		d.line.a.resolve(now, d.line, hop, d)
+	}
+	if d.found.Addr.IsValid() {
+		return d.found
+	}
+	return d.origin
+}
+
+func (d *dialog) resolved(_ time.Time, servers []Server, cause string) {
+	if len(servers) > 0 {
+		d.found = servers[0]
+		return
+	}
+	d.line.logf("next hop %s not found, the call stays with %s: %s", d.asked, where(d.origin.Transport, d.origin.Addr), cause)
+}
+
+// order checks the CSeq of a request from the far end. RFC 3261 section 12.2.2.
+func (d *dialog) order(req *sipmsg.Request) bool {
+	seq := req.CSeq().SeqNo
+	if d.remoteSeq != 0 && seq <= d.remoteSeq {
+		return false
+	}
+	d.remoteSeq = seq
+	return true
+}
+
+// acknowledge sends the ACK to a 2xx, and the same one again when the 2xx is repeated. RFC 3261 section 13.2.2.4.
+func (d *dialog) acknowledge(now time.Time, tx *clientTx, resp *sipmsg.Response) {
+	a, ln := d.line.a, d.line
+	seq := resp.CSeq().SeqNo
+	if d.ack == nil || d.ackSeq != seq {
+		d.ackSeq, d.ackBy = seq, d.server(now)
+		req := d.request(a, sipmsg.ACK, seq)
+		// Section 22.1: the ACK repeats the credentials of the INVITE.
+		sipmsg.CopyHeaders("Authorization", tx.req, req)
+		sipmsg.CopyHeaders("Proxy-Authorization", tx.req, req)
+		setBody(req, "", nil)
+		f := a.flowTo(now, ln, d.ackBy.Transport, d.ackBy, connectTimeout)
+		req.PrependHeader(via(f, gateMagic+a.token(10)))
+		d.ack = []byte(req.String())
+	}
+	a.flowTo(now, ln, d.ackBy.Transport, d.ackBy, connectTimeout).send(now, d.ack)
+}
