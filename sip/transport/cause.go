@@ -50,7 +50,6 @@ func cause(err error) string {
 		unknown  x509.UnknownAuthorityError
 		invalid  x509.CertificateInvalidError
 		header   tls.RecordHeaderError
-		alert    tls.AlertError
 		wrong    nameError
 		op       *net.OpError
 		timedOut interface{ Timeout() bool }
@@ -69,8 +68,8 @@ func cause(err error) string {
 		return "the certificate is not valid: " + trimmed(verify.Err)
 	case errors.As(err, &header):
 		return "the peer does not speak TLS"
-	case errors.As(err, &alert):
-		return "the peer refused TLS: " + trimmed(alert)
+	case errors.As(err, &op) && op.Op == "remote error": // an alert
+		return "the peer refused TLS: " + trimmed(op.Err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timedOut) && timedOut.Timeout():
 		return "no answer in time"
 	case errors.As(err, &op) && op.Err != nil:

@@ -58,6 +58,9 @@ func read(m *dns.Msg, name string, qtype uint16) found {
 		f.ttl = time.Duration(least) * time.Second
 		return f
 	}
+	if f.alias != "" {
+		f.ttl = time.Duration(least) * time.Second
+	}
 	for _, rr := range m.Ns {
 		if soa, ok := rr.(*dns.SOA); ok {
 			f.alias = "" // the end of the aliases has no such record, and says so

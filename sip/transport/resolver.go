@@ -21,9 +21,10 @@ const (
 	askTimeout  = 8 * time.Second        // for a whole Question with all its aliases
 	helpAfter   = time.Second            // with no answer, servers thought dead are asked too
 	secondVoice = 200 * time.Millisecond // a negative answer waits so long for another server's positive one
+	lateLimit   = 800 * time.Millisecond // a server that was outrun and says nothing for so long is marked
 	penaltyLow  = 30 * time.Second       // for which a server that failed is not asked first; doubles
 	penaltyHigh = 5 * time.Minute
-	deadAfter   = 2 // marks against a server; a slow answer counts one, none at all two
+	deadAfter   = 2 // marks against a server; being late counts one, no answer at all two
 )
 
 // Resolver asks name servers the agent's questions. It keeps no answers: the agent knows when each of
@@ -87,11 +88,10 @@ func (r *Resolver) Ask(ctx context.Context, q sip.Question) sip.Answer {
 		a.Cause = fmt.Sprintf("%q is no domain name", q.Name)
 		return a
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
+	deadline := time.Now().Add(askTimeout)
 	hops, least := 0, time.Duration(-1)
 	for {
-		m, err := r.exchange(ctx, name, qtype)
+		m, err := r.exchange(ctx, deadline, name, qtype)
 		if err != nil {
 			a.Cause = err.Error()
 			var code rcodeError
@@ -125,24 +125,32 @@ type reply struct {
 
 // exchange asks all servers and returns the first useful answer. A positive one wins over a negative one
 // that came a moment earlier: one server may know the names of the house and another only those outside.
-func (r *Resolver) exchange(ctx context.Context, name string, qtype uint16) (*dns.Msg, error) {
+func (r *Resolver) exchange(outer context.Context, deadline time.Time, name string, qtype uint16) (*dns.Msg, error) {
 	servers, err := r.Servers()
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	var asking sync.WaitGroup
-	defer asking.Wait()
-	defer cancel()
+	ctx, cancel := context.WithDeadline(outer, deadline)
 	replies := make(chan reply, len(servers))
 	var waiting []netip.AddrPort
+	defer func() {
+		if len(waiting) == 0 {
+			cancel()
+			return
+		}
+		// The others may be slow or dead. A moment more tells, and nobody waits for it.
+		time.AfterFunc(lateLimit, cancel)
+	}()
 	ask := func(list []netip.AddrPort) {
 		waiting = append(waiting, list...)
 		for _, s := range list {
-			asking.Go(func() {
+			go func() {
 				m, err := r.askServer(ctx, s, name, qtype)
+				if err != nil && ctx.Err() != nil && outer.Err() == nil {
+					r.mark(s, 1)
+				}
 				replies <- reply{s, m, err}
-			})
+			}()
 		}
 	}
 	live, dead := r.sort(servers, time.Now())
@@ -165,9 +173,6 @@ func (r *Resolver) exchange(ctx context.Context, name string, qtype uint16) (*dn
 			ask(dead)
 			dead = nil
 		case <-second.C:
-			for _, s := range waiting {
-				r.mark(s, 1)
-			}
 			return negative, nil
 		case answer := <-replies:
 			waiting = slices.DeleteFunc(waiting, func(s netip.AddrPort) bool { return s == answer.server })
