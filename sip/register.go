@@ -20,7 +20,7 @@ const (
 // Implementation constants.
 const (
 	defaultExpires = time.Hour
-	minFlowLife    = 5 * time.Second // a connection that broke sooner is not opened again at once
+	minFlowLife    = 5 * time.Second // the second connection in a row that broke sooner is not opened again at once
 	maxCorrections = 3               // Contacts corrected in a row; a NAT that never answers the same is left alone
 	maxIntervals   = 2               // 423 followed in a row
 	handover       = 2 * time.Second // how long a changed line waits for its old registration to be removed
@@ -57,6 +57,7 @@ type registration struct {
 
 	tries, redirects, intervals, corrections int  // within one registration
 	failures                                 int  // in a row
+	flaps                                    int  // connections in a row that broke soon
 	starved                                  bool // there is no server
 	silent                                   bool // the failure is that nobody answered
 
@@ -426,7 +427,10 @@ func (r *registration) flowGone(now time.Time, f *flow, cause string) {
 	r.leg.ln.logf("connection to %s ended: %s", f, cause)
 	r.stale = append(r.stale, r.bound)
 	r.bound, r.expiresAt, r.refreshAt = sipmsg.Uri{}, time.Time{}, time.Time{}
-	if now.Sub(f.openedAt) < minFlowLife {
+	if r.flaps++; now.Sub(f.openedAt) >= minFlowLife {
+		r.flaps = 0
+	}
+	if r.flaps > 1 {
 		r.silent = true
 		r.fail(now, 503, "connection lost: "+cause, 0)
 		return
