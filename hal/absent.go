@@ -45,12 +45,15 @@ func (k *AbsentKeys) Close() error {
 }
 
 // AbsentSound is a sound device that hears silence and plays to nobody, at the right pace: voice
-// keeps its clock, and a phone whose sound card was pulled out still signals calls.
+// keeps its clock, and a phone whose sound card was pulled out still signals calls. A simulated
+// device lets one keep its time.
 type AbsentSound struct {
 	rate, period int
-	pacer        *Pacer // used by Exchange only
 	once         sync.Once
 	closed       chan struct{}
+
+	pacer *Pacer      // of Exchange only, like the timer
+	timer *time.Timer // kept, so that a period allocates nothing
 }
 
 // NewAbsentSound returns a silent device of the given rate in samples a second and period in samples.
@@ -70,30 +73,28 @@ func (s *AbsentSound) Exchange(play, rec []int16) error {
 		return fmt.Errorf("sound: %d samples to play and %d to record, the period is %d", len(play), len(rec), s.period)
 	}
 	clear(rec)
-	return Sleep(s.pacer.Wait(time.Now()), s.closed)
+	if wait := s.pacer.Wait(time.Now()); wait > 0 {
+		if s.timer == nil {
+			s.timer = time.NewTimer(wait)
+		} else {
+			s.timer.Reset(wait)
+		}
+		select {
+		case <-s.timer.C:
+		case <-s.closed:
+			s.timer.Stop()
+		}
+	}
+	select {
+	case <-s.closed:
+		return fmt.Errorf("sound device closed: %w", io.ErrClosedPipe)
+	default:
+		return nil
+	}
 }
 
 // Close ends a waiting Exchange.
 func (s *AbsentSound) Close() error {
 	s.once.Do(func() { close(s.closed) })
 	return nil
-}
-
-// Sleep waits for d, or until closed is: it then returns an error wrapping io.ErrClosedPipe, also
-// for a d that is not positive.
-func Sleep(d time.Duration, closed <-chan struct{}) error {
-	if d > 0 {
-		t := time.NewTimer(d)
-		defer t.Stop()
-		select {
-		case <-t.C:
-		case <-closed:
-		}
-	}
-	select {
-	case <-closed:
-		return fmt.Errorf("sound device closed: %w", io.ErrClosedPipe)
-	default:
-		return nil
-	}
 }

@@ -88,7 +88,10 @@ func (d *Debouncer) Next() (next time.Time) {
 		return d.presses[0].at
 	}
 	for _, k := range d.keys {
-		next = earliest(next, earliest(k.settles, k.longAt))
+		if k.settles.IsZero() { // a key about to be released does not become long any more
+			next = earliest(next, k.longAt)
+		}
+		next = earliest(next, k.settles)
 	}
 	return next
 }
@@ -100,10 +103,6 @@ func (d *Debouncer) settle(now time.Time) {
 	fetched := len(d.presses)
 	for i := range d.keys {
 		k := &d.keys[i]
-		if due(k.longAt, now) && (k.settles.IsZero() || k.longAt.Before(k.settles)) {
-			d.presses = append(d.presses, timed{k.longAt, Press{Key: k.key, Down: true, Long: true}})
-			k.long, k.longAt = true, time.Time{}
-		}
 		if due(k.settles, now) {
 			at := k.settles
 			k.down, k.settles = k.raw, time.Time{}
@@ -117,7 +116,7 @@ func (d *Debouncer) settle(now time.Time) {
 			}
 			d.presses = append(d.presses, timed{at, Press{Key: k.key, Down: k.down, Long: k.long && !k.down}})
 		}
-		if due(k.longAt, now) && k.settles.IsZero() {
+		if k.settles.IsZero() && due(k.longAt, now) {
 			d.presses = append(d.presses, timed{k.longAt, Press{Key: k.key, Down: true, Long: true}})
 			k.long, k.longAt = true, time.Time{}
 		}

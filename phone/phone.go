@@ -97,8 +97,8 @@ type (
 
 // What is asked through the API. They act as the keys do; one that does not apply is ignored.
 type (
-	// Dial places a call now. To is a number, a user or a SIP URI; Line 0 leaves the line to the
-	// phone. With the handset at rest the loudspeaker serves. A call that cannot be placed is listed
+	// Dial places a call now. To is a number (spaces and dashes in it do not matter), a user or a SIP
+	// URI; Line 0 leaves the line to the phone. With the handset at rest the loudspeaker serves. A call that cannot be placed is listed
 	// at once as ended, with its reason.
 	Dial struct {
 		To   string

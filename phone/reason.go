@@ -1,5 +1,7 @@
 package phone
 
+import "fmt"
+
 // A Reason says why something ended or failed, in words for the screen: the Title is at most 16
 // characters long, the Hint fits two rows of 20, broken between words. The zero Reason is none.
 type Reason struct{ Title, Hint string }
@@ -108,8 +110,26 @@ var reasons = map[int]Reason{
 	687: {"Unwanted", "They blocked your calls"},
 }
 
-// ReasonFor returns the words for a SIP response. A 2xx (or 0) is the end of a call that went well;
-// a code without words of its own is told by its class (RFC 3261 section 8.1.3.2).
+// lineReasons holds the responses to a registration that mean something else than to a call.
+var lineReasons = map[int]Reason{
+	400: {"Not registered", "The server did not understand us"},
+	403: {"Account refused", "Ask who runs the phone system"},
+	404: {"Unknown account", "Check the user of this line"},
+	405: {"Not registered", "The server takes no registrations"},
+	408: NoReply,
+	410: {"Account closed", "This user is no longer there"},
+	420: {"Not registered", "The server lacks an extension"},
+	423: {"Not registered", "The server wants a longer time"},
+	480: {"Not registered", "The server is not ready for us"},
+	486: {"Not registered", "The server is busy"},
+	501: {"Not registered", "The server takes no registrations"},
+	603: {"Account refused", "Ask who runs the phone system"},
+	604: {"Unknown account", "Check the user of this line"},
+}
+
+// ReasonFor returns the words for the SIP response that ended a call. A 2xx (or 0) is the end of a
+// call that went well; a code without words of its own is told by its class (RFC 3261 section 8.1.3.2)
+// and its number.
 func ReasonFor(code int) Reason {
 	if r, ok := reasons[code]; ok {
 		return r
@@ -118,13 +138,28 @@ func ReasonFor(code int) Reason {
 	case code >= 300 && code < 400:
 		return Reason{"Call diverted", "They are at another number now"}
 	case code >= 400 && code < 500:
-		return Reason{"Call refused", "The phone system said no"}
+		return Reason{"Call refused", fmt.Sprintf("The phone system said %d", code)}
 	case code >= 500 && code < 600:
-		return Reason{"Server error", "The phone system has a problem"}
+		return Reason{"Server error", fmt.Sprintf("The phone system said %d", code)}
 	case code >= 600 && code < 700:
 		return Reason{"Declined", "They do not want to talk now"}
 	}
 	return HungUp
+}
+
+// ReasonForLine returns the words for the SIP response that refused a registration; anything but a
+// refusal is NoReply.
+func ReasonForLine(code int) Reason {
+	if r, ok := lineReasons[code]; ok {
+		return r
+	}
+	if code < 300 || code > 699 {
+		return NoReply
+	}
+	if r, ok := reasons[code]; ok && (code == 401 || code == 407 || code >= 500 && code < 600) {
+		return r
+	}
+	return Reason{"Not registered", fmt.Sprintf("The server said %d", code)}
 }
 
 // busy reports whether the reason is that the other side is on the telephone: it has its own tone.

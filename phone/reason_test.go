@@ -25,7 +25,7 @@ func TestReasonsFitTheScreen(t *testing.T) {
 		ResumeRefused, Stopping,
 	}
 	for code := range 800 {
-		all = append(all, ReasonFor(code))
+		all = append(all, ReasonFor(code), ReasonForLine(code))
 	}
 	for _, r := range all {
 		if r.Title == "" || len(r.Title) > 16 {
@@ -63,5 +63,22 @@ func TestReasonFor(t *testing.T) {
 		if r.Title != tt.title || r.busy() != tt.busy {
 			t.Errorf("ReasonFor(%d) = %+v, busy %v; want %q, busy %v", tt.code, r, r.busy(), tt.title, tt.busy)
 		}
+	}
+}
+
+func TestReasonForLine(t *testing.T) {
+	for _, tt := range []struct {
+		code  int
+		title string
+	}{
+		{401, "Wrong password"}, {403, "Account refused"}, {404, "Unknown account"}, {408, "No reply"}, {0, "No reply"},
+		{503, "Out of service"}, {499, "Not registered"}, {302, "Not registered"}, {606, "Not registered"},
+	} {
+		if r := ReasonForLine(tt.code); r.Title != tt.title {
+			t.Errorf("ReasonForLine(%d) = %+v, want %q", tt.code, r, tt.title)
+		}
+	}
+	if r := ReasonForLine(403); r == ReasonFor(403) {
+		t.Errorf("a refused account reads like a barred number: %+v", r)
 	}
 }

@@ -61,3 +61,59 @@ type LineView struct {
 	DND    bool
 	InUse  bool // there is a call on it
 }
+
+// View returns what the screen shows.
+func (p *Phone) View() View {
+	v := View{
+		Network: !p.netDown, Digits: p.dial.Number(), Path: p.path, HandsetLifted: p.lifted,
+		Volume: p.volume, VolumeShown: !p.volumeUntil.IsZero(), Missed: p.missed, MissedPeer: p.missedPeer,
+		Notice: p.notice,
+	}
+	if p.notice != (Reason{}) {
+		v.Page = int(p.now.Sub(p.noticeSince) / pageTime)
+	}
+	for _, l := range p.lines {
+		if !l.Enabled {
+			continue
+		}
+		lv := LineView{Number: l.Number, Name: l.Name, User: l.User, State: l.state, Cause: l.cause, DND: l.DND}
+		if lv.Name == "" {
+			lv.Name = l.User
+		}
+		lv.InUse = p.call != nil && p.call.Line == l.Number
+		v.Lines = append(v.Lines, lv)
+	}
+	line, why := p.pick(p.line)
+	v.Line, v.CanCall = line, why == Reason{}
+	switch c := p.call; {
+	case c != nil:
+		p.viewCall(&v, c)
+	case p.failed.on:
+		v.Showing, v.Why = ShowFailed, p.failed.why
+		v.Page = int(p.now.Sub(p.failed.since) / pageTime)
+		v.Peer, v.Name = p.failed.peer, p.failed.name
+	case p.path != PathNone:
+		v.Showing = ShowDialing
+	default:
+		v.Showing = ShowIdle
+	}
+	return v
+}
+
+func (p *Phone) viewCall(v *View, c *call) {
+	v.Line, v.Digits = c.Line, ""
+	v.Peer, v.Name, v.Sent = c.Peer, c.Name, c.Sent
+	v.Muted, v.Early = c.Muted, c.Early
+	v.Held, v.RemoteHeld, v.Pending = c.held, c.remoteHold, c.pending
+	switch c.State {
+	case StateIncoming:
+		v.Showing, v.Ring = ShowIncoming, !c.silenced
+	case StateDialing, StateProceeding:
+		v.Showing = ShowCalling
+	case StateRinging:
+		v.Showing = ShowRinging
+	default:
+		v.Showing = ShowTalking
+		v.Duration = p.now.Sub(c.Connected).Truncate(time.Second)
+	}
+}

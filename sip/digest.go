@@ -84,9 +84,9 @@ func (s *authSession) learn(resp *sipmsg.Response) (retry bool, why string) {
 	return retry, ""
 }
 
-// accept notes that the last nonces were good. RFC 7616 section 3.5: the server may name the next one.
+// accept notes that the last nonces were good: the request got past them.
 func (s *authSession) accept(resp *sipmsg.Response) {
-	if resp.StatusCode < 200 {
+	if resp.StatusCode < 200 || resp.StatusCode == sipmsg.StatusForbidden {
 		return
 	}
 	for i := range s.known {

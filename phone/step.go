@@ -1,0 +1,343 @@
+package phone
+
+import (
+	"time"
+
+	"dialtone/keypad"
+)
+
+// Implementation constants: what a zero field of Config means, and times nobody sets.
+const (
+	defaultInterdigit  = 10 * time.Second
+	defaultOffHook     = 15 * time.Second
+	defaultRingTimeout = 180 * time.Second
+	defaultNoticeTime  = 5 * time.Second
+	defaultVolume      = 6
+
+	endedTime     = 10 * time.Second // an ended call stays listed (design/contract.md)
+	forgetTime    = 30 * time.Second // digits typed on-hook are forgotten
+	howlAfter     = 30 * time.Second // a handset left lifted: from reorder tone to warning tone
+	silentAfter   = 90 * time.Second // and from reorder tone to silence
+	volumeTime    = 2 * time.Second  // the volume stays on the screen
+	pageTime      = 2 * time.Second  // a page of a long hint
+	keptDigits    = 32               // digits of a call kept to be shown
+	maxEnded      = 32               // ended calls listed at most
+	maxLineNumber = 8
+)
+
+// A Phone is the brain of a handset. Make one with New.
+type Phone struct {
+	cfg   Config
+	now   time.Time // of the last Step
+	lines []line    // by number
+
+	netDown bool
+	lifted  bool // the handset is out of its cradle
+	path    Path // what the user talks through; PathNone: on-hook
+
+	dial     keypad.Collector
+	line     int       // the line the user chose for the call to come, 0: none
+	firstBy  time.Time // when a dial tone nobody dials at ends
+	forgetAt time.Time // when digits typed on-hook are forgotten
+
+	call  *call // the call there is, or nil
+	ended []Call
+
+	failed failure // off-hook after a call ended or could not be placed
+
+	notice      Reason
+	noticeSince time.Time
+	noticeUntil time.Time
+	volume      int
+	volumeUntil time.Time
+	missed      int
+	missedPeer  string
+	redial      string
+	redialLine  int
+	lastID      ID // allotted last
+
+	sound sound    // what is on
+	deeds []Action // asked for by the event in hand, sound apart
+}
+
+// A call is the Call others see, and what the phone remembers of it beside.
+type call struct {
+	Call
+	wantHold   bool // the user put them on hold, or is about to
+	held       bool // and they know
+	pending    bool // Hold or Resume is not answered yet
+	remoteHold bool
+	silenced   bool // it rings, but the user wants no noise
+	ringUntil  time.Time
+}
+
+// A failure is the time between the end of a call and the handset going back.
+type failure struct {
+	on     bool
+	why    Reason
+	peer   string // whom the call was with
+	name   string
+	tone   Tone      // ToneBusy or ToneReorder, or none
+	since  time.Time // when it began
+	toneAt time.Time // when the tone begins
+	idleAt time.Time // when hands-free gives up; zero: a lifted handset waits for its cradle
+}
+
+// New returns a phone that is idle, on-hook, its lines not registered.
+func New(c Config) *Phone {
+	p := &Phone{volume: c.Volume, lastID: -1, sound: sound{talk: noCall}}
+	if p.volume == 0 {
+		p.volume = defaultVolume
+	}
+	p.volume = min(max(p.volume, 0), MaxVolume)
+	p.configure(c)
+	return p
+}
+
+// Step tells the phone what happened at now and returns what is to be done about it, in order:
+// sound that stops, the signalling and the rest, sound that starts.
+func (p *Phone) Step(now time.Time, ev Event) []Action {
+	p.now, p.deeds = now, nil
+	p.timers(now)
+	switch ev := ev.(type) {
+	case KeyDown:
+		p.keyDown(now, ev.Key)
+	case KeyUp:
+		p.keyUp(now, ev.Key)
+	case KeyHeld:
+		p.keyHeld(now, ev.Key)
+	case Dial:
+		p.dialNow(now, ev)
+	case AnswerCall:
+		if c := p.find(ev.ID); c != nil && c.State == StateIncoming {
+			p.answer(now, p.freePath())
+		}
+	case EndCall:
+		if p.find(ev.ID) != nil {
+			p.endCall(now)
+		}
+	case HoldCall:
+		if p.find(ev.ID) != nil {
+			p.hold()
+		}
+	case ResumeCall:
+		if p.find(ev.ID) != nil {
+			p.resume()
+		}
+	case SendDigits:
+		if p.find(ev.ID) != nil {
+			p.sendDigits(ev.Digits)
+		}
+	case Incoming:
+		p.incoming(now, ev)
+	case Proceeding:
+		p.progress(now, ev.ID, StateProceeding)
+	case Ringing:
+		p.progress(now, ev.ID, StateRinging)
+	case EarlyMedia:
+		p.progress(now, ev.ID, StateProceeding)
+		if c := p.find(ev.ID); c != nil && c.calling() {
+			c.Early = true
+		}
+	case Answered:
+		p.answered(now, ev.ID)
+	case RemoteHold:
+		p.remoteHold(now, ev)
+	case HoldDone:
+		p.holdDone(now, ev)
+	case Ended:
+		p.callEnded(now, ev)
+	case Digit:
+		if c := p.find(ev.ID); c != nil {
+			c.Heard = keep(c.Heard, ev.Digit)
+		}
+	case Line:
+		p.lineNews(now, ev)
+	case Network:
+		p.netDown = !ev.Up
+		if ev.Up && p.notice == NoNetwork {
+			p.setNotice(now, Reason{})
+		}
+	case Configure:
+		p.configure(ev.Config)
+	case Tick:
+	default:
+		panic("phone: unknown event")
+	}
+	return p.sound.follow(p.deeds, p.wanted())
+}
+
+// do asks for an action that is not sound going on or off.
+func (p *Phone) do(a Action) { p.deeds = append(p.deeds, a) }
+
+// Next returns when the phone wants a Tick, or zero for never.
+func (p *Phone) Next() time.Time {
+	next := earliest(p.firstBy, p.forgetAt)
+	if p.dialing() {
+		next = earliest(next, p.dial.Next())
+	}
+	if p.failed.on {
+		for _, t := range []time.Time{p.failed.toneAt, p.failed.howlAt(), p.failed.silentAt()} {
+			if t.After(p.now) {
+				next = earliest(next, t)
+			}
+		}
+		next = earliest(next, p.failed.idleAt)
+		next = earliest(next, boundary(p.failed.since, p.now, pageTime))
+	}
+	if c := p.call; c != nil {
+		next = earliest(next, c.ringUntil)
+		if !c.Connected.IsZero() {
+			next = earliest(next, boundary(c.Connected, p.now, time.Second))
+		}
+	}
+	if !p.noticeUntil.IsZero() {
+		next = earliest(next, p.noticeUntil)
+		next = earliest(next, boundary(p.noticeSince, p.now, pageTime))
+	}
+	next = earliest(next, p.volumeUntil)
+	for _, c := range p.ended {
+		next = earliest(next, c.Since.Add(endedTime))
+	}
+	return next
+}
+
+// timers does what is due at now.
+func (p *Phone) timers(now time.Time) {
+	if due(p.forgetAt, now) {
+		p.forgetAt = time.Time{}
+		p.dial.Clear()
+	}
+	if p.dialing() && p.dial.Expired(now) {
+		p.send(now)
+	}
+	if due(p.firstBy, now) {
+		if p.path == PathHandset {
+			p.fail(now, LeftOffHook)
+		} else {
+			p.goIdle()
+		}
+	}
+	if due(p.failed.idleAt, now) {
+		p.goIdle()
+	}
+	if c := p.call; c != nil && due(c.ringUntil, now) {
+		p.do(Reject{c.ID, 480})
+		p.miss(now, c, MissedCall)
+	}
+	if due(p.noticeUntil, now) {
+		p.notice, p.noticeUntil = Reason{}, time.Time{}
+	}
+	if due(p.volumeUntil, now) {
+		p.volumeUntil = time.Time{}
+	}
+	for len(p.ended) > 0 && due(p.ended[0].Since.Add(endedTime), now) {
+		p.ended = p.ended[1:]
+	}
+}
+
+// Calls returns the calls that ended of late, in that order, and after them the call there is.
+func (p *Phone) Calls() []Call {
+	calls := append([]Call(nil), p.ended...)
+	if p.call != nil {
+		calls = append(calls, p.call.Call)
+	}
+	return calls
+}
+
+// dialing reports whether the phone is off-hook and collects a number.
+func (p *Phone) dialing() bool { return p.path != PathNone && p.call == nil && !p.failed.on }
+
+// goIdle puts the phone on-hook. The call, if any, stays: on hold it may outlive the handset.
+func (p *Phone) goIdle() {
+	p.path = PathNone
+	p.line = 0
+	p.dial.Clear()
+	p.dial.Lift(p.now, false)
+	p.firstBy, p.forgetAt = time.Time{}, time.Time{}
+	p.failed = failure{}
+}
+
+// offHook begins a new call through path: with dial tone, or at once if a number was typed before.
+func (p *Phone) offHook(now time.Time, path Path) {
+	p.path = path
+	p.failed = failure{}
+	p.forgetAt = time.Time{}
+	p.setNotice(now, Reason{})
+	if p.dial.Number() != "" {
+		p.send(now)
+		return
+	}
+	line, why := p.pick(p.line)
+	if why != (Reason{}) {
+		p.fail(now, why)
+		return
+	}
+	p.line = line
+	p.dial.Lift(now, true)
+	p.firstBy = after(now, p.cfg.OffHook)
+}
+
+// fail lets an off-hook phone say why it cannot go on. A handset hears a tone until it is put back;
+// hands-free goes idle by itself.
+func (p *Phone) fail(now time.Time, why Reason) {
+	p.dial.Clear()
+	p.firstBy = time.Time{}
+	tone := ToneReorder
+	if why.busy() {
+		tone = ToneBusy
+	}
+	p.failed = failure{on: true, why: why, tone: tone, since: now, toneAt: now}
+	if p.path != PathHandset {
+		p.failed.idleAt = now.Add(p.cfg.NoticeTime)
+	}
+}
+
+// setNotice shows r for a while, in place of the notice there is; the zero Reason takes it away.
+func (p *Phone) setNotice(now time.Time, r Reason) {
+	p.notice, p.noticeSince, p.noticeUntil = r, now, time.Time{}
+	if r != (Reason{}) {
+		p.noticeUntil = now.Add(p.cfg.NoticeTime)
+	}
+}
+
+// howlAt is when a handset left lifted hears the warning tone, silentAt when the phone gives up.
+func (f failure) howlAt() time.Time   { return f.later(howlAfter) }
+func (f failure) silentAt() time.Time { return f.later(silentAfter) }
+
+func (f failure) later(d time.Duration) time.Time {
+	if f.toneAt.IsZero() {
+		return time.Time{}
+	}
+	return f.toneAt.Add(d)
+}
+
+// after starts a timer of the Config: a negative one never runs out.
+func after(now time.Time, d time.Duration) time.Time {
+	if d < 0 {
+		return time.Time{}
+	}
+	return now.Add(d)
+}
+
+// due reports whether a timer has run out; a zero one is stopped.
+func due(t, now time.Time) bool { return !t.IsZero() && !now.Before(t) }
+
+// earliest returns the earlier of two timers; a zero one is stopped.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// boundary returns the first moment after now that lies a whole number of steps after start.
+func boundary(start, now time.Time, step time.Duration) time.Time {
+	return start.Add((now.Sub(start)/step + 1) * step)
+}
+
+// keep appends digits to those kept of a call, and forgets the oldest if they become too many.
+func keep(kept, digits string) string {
+	kept += digits
+	return kept[max(0, len(kept)-keptDigits):]
+}
