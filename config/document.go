@@ -26,7 +26,7 @@ func Table() string {
 }
 
 // Implementation constant: a column of Table wider than this runs into the next one.
-const widestColumn = 42
+const widestColumn = 52
 
 func writeColumns(b *strings.Builder, list []*entry) {
 	var widths [4]int

@@ -38,7 +38,7 @@ type Line struct {
 	NtfyReferOn1xxToInv       bool          `tag:"Ntfy_Refer_On_1xx-To-Inv_n_" default:"Yes" help:"Reports ringing, not only the result, to whoever transferred us."`
 	SetG729Annexb             string        `tag:"Set_G729_annexb_n_" default:"yes" options:"none|no|yes|follow silence supp setting" help:"Value of annexb for G.729 in session descriptions."`
 	VoiceQualityReportAddress string        `tag:"Voice_Quality_Report_Address_n_" type:"Host" help:"Collector of voice quality reports (RFC 6035); empty sends none."`
-	VoiceQualityReportGroup   string        `tag:"Voice_Quality_Report_Group_n_" max:"127" help:"Group name in voice quality reports; empty takes user and address."`
+	VoiceQualityReportGroup   string        `tag:"Voice_Quality_Report_Group_n_" type:"Group" help:"Group name in voice quality reports; empty takes user and address."`
 	VQReportInterval          time.Duration `tag:"VQ_Report_Interval_n_" default:"0" help:"Time between voice quality reports during a call; 0 reports at hold and end only."`
 	UserEqualPhone            bool          `tag:"User_Equal_Phone_n_" help:"Adds user=phone to addresses made of a number."`
 	CallRecordingProtocol     string        `tag:"Call_Recording_Protocol_n_" default:"SIPREC" options:"SIPREC|SIPINFO" help:"How a server is asked to record a call."`

@@ -12,7 +12,7 @@ type Phone struct {
 	LineKey [LineKeys]LineKey `section:"Line Key n"`
 
 	LineIDMapping          string `tag:"Line_ID_Mapping" section:"Miscellaneous Line Key Settings" default:"Horizontal First" options:"Horizontal First|Vertical First" help:"How calls of one line spread over the line keys."`
-	SCABargeInEnable       bool   `tag:"SCA_Barge-In-Enable" label:"SCA Barge-In Enable" help:"Lets this phone join calls of a shared line."`
+	SCABargeInEnable       bool   `tag:"SCA_Barge-In-Enable" help:"Lets this phone join calls of a shared line."`
 	SCAStickyAutoLineSeize bool   `tag:"SCA_Sticky_Auto_Line_Seize" help:"Does not seize a ringing shared line when the handset is lifted for another call."`
 	CallAppearancesPerLine int    `tag:"Call_Appearances_Per_Line" default:"2" range:"1..10" help:"How many calls one line can have at once."`
 
@@ -26,7 +26,7 @@ type Phone struct {
 	CfwdAllServ            bool `tag:"Cfwd_All_Serv" default:"Yes" help:"Allows forwarding all calls."`
 	CfwdBusyServ           bool `tag:"Cfwd_Busy_Serv" default:"Yes" help:"Allows forwarding calls while busy."`
 	CfwdNoAnsServ          bool `tag:"Cfwd_No_Ans_Serv" default:"Yes" help:"Allows forwarding unanswered calls."`
-	PagingServ             bool `tag:"Paging_Serv" default:"Yes" help:"Allows paging."`
+	PagingServ             bool `tag:"Paging_Serv" default:"Yes" help:"Allows paging other phones."`
 	CallParkServ           bool `tag:"Call_Park_Serv" default:"Yes" help:"Allows parking calls."`
 	CallPickUpServ         bool `tag:"Call_Pick_Up_Serv" default:"Yes" help:"Allows picking up calls of others."`
 	GroupCallPickUpServ    bool `tag:"Group_Call_Pick_Up_Serv" default:"Yes" help:"Allows picking up calls of the group."`

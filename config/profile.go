@@ -20,6 +20,7 @@ const (
 	maxDepth      = 16      // elements inside one another
 	maxAttributes = 16      // of one element
 	maxName       = 255     // bytes of an element's or attribute's name
+	maxMarkup     = 8 << 10 // bytes of one tag with all its attributes
 
 	maxValue  = 8 << 10 // bytes of one value; a longer one is refused alone
 	maxListed = 200     // entries of each list in a Report
@@ -99,6 +100,7 @@ type parser struct {
 	open    []string // names of the open elements
 	profile int      // depth of the open flat-profile, 0 outside
 	found   bool     // there was one
+	ended   bool     // the outermost element is closed
 
 	// The parameter whose element is open, nil if none.
 	entry    *entry
@@ -116,6 +118,9 @@ func (p *parser) read(document []byte) error {
 	}
 	if len(document) >= 2 && (document[0] == 0xfe && document[1] == 0xff || document[0] == 0xff && document[1] == 0xfe) {
 		return errors.New("line 1: the profile is UTF-16; UTF-8, ISO-8859-1 and US-ASCII are understood")
+	}
+	if line := longMarkup(document); line > 0 {
+		return fmt.Errorf("line %d: a tag does not end within %d bytes; is a quotation mark missing?", line, maxMarkup)
 	}
 	document = bytes.TrimPrefix(document, []byte("\xef\xbb\xbf"))
 	p.decoder = xml.NewDecoder(bytes.NewReader(document))
@@ -141,6 +146,61 @@ func (p *parser) read(document []byte) error {
 		return fmt.Errorf("line %d: the document has no <flat-profile>", line)
 	}
 	return nil
+}
+
+// longMarkup returns the line of the first tag longer than maxMarkup, 0 if there is none. The decoder
+// collects all attributes of an element before anyone can count them, 100 MB of them in the worst profile.
+func longMarkup(document []byte) int {
+	for at := 0; at < len(document); {
+		start := bytes.IndexByte(document[at:], '<')
+		if start < 0 {
+			return 0
+		}
+		at += start
+		rest := document[at:]
+		length, tag := 0, false
+		switch {
+		case bytes.HasPrefix(rest, []byte("<!--")):
+			length = through(rest, "-->")
+		case bytes.HasPrefix(rest, []byte("<![CDATA[")):
+			length = through(rest, "]]>")
+		case bytes.HasPrefix(rest, []byte("<?")):
+			length = through(rest, "?>")
+		default:
+			length, tag = markup(rest), true
+		}
+		if tag && length > maxMarkup {
+			return 1 + bytes.Count(document[:at], []byte("\n"))
+		}
+		at += length
+	}
+	return 0
+}
+
+// through is the length of text up to the end of the first mark, all of it if there is none.
+func through(text []byte, mark string) int {
+	if i := bytes.Index(text, []byte(mark)); i >= 0 {
+		return i + len(mark)
+	}
+	return len(text)
+}
+
+// markup is the length of the tag text begins with: up to the first > outside of quotation marks.
+func markup(text []byte) int {
+	quote := byte(0)
+	for i, c := range text {
+		switch {
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '"' || c == '\'':
+			quote = c
+		case c == '>':
+			return i + 1
+		}
+	}
+	return len(text)
 }
 
 // broken words an error of the XML decoder.
@@ -191,6 +251,9 @@ func (p *parser) start(t xml.StartElement) error {
 			return fmt.Errorf("an attribute's name of <%s> has more than %d bytes", shown(name), maxName)
 		}
 	}
+	if p.ended {
+		return fmt.Errorf("<%s> follows the end of the profile", shown(name))
+	}
 	p.open = append(p.open, name)
 	switch depth := len(p.open); {
 	case p.entry != nil:
@@ -200,8 +263,6 @@ func (p *parser) start(t xml.StartElement) error {
 	case p.profile > 0: // inside an unknown element
 	case name == "flat-profile" && (depth == 1 || depth == 2 && p.open[0] == "device"):
 		p.profile, p.found = depth, true
-	case depth == 1 && p.found:
-		return fmt.Errorf("<%s> follows the end of the profile", shown(name))
 	case depth == 1 && name != "device":
 		return fmt.Errorf("the document is <%s>, not <flat-profile>", shown(name))
 	}
@@ -265,6 +326,7 @@ func (p *parser) end(t xml.EndElement) error {
 		p.profile = 0
 	}
 	p.open = p.open[:len(p.open)-1]
+	p.ended = len(p.open) == 0
 	if p.entry != nil && len(p.open) == p.profile {
 		p.apply()
 		p.entry = nil

@@ -29,7 +29,7 @@ type Provisioning struct {
 	LogRequestMsg             string        `tag:"Log_Request_Msg" default:"$PN $MAC -- Requesting resync $SCHEME://$SERVIP:$PORT$PATH" help:"Log line when a fetch begins; empty logs none."`
 	LogSuccessMsg             string        `tag:"Log_Success_Msg" default:"$PN $MAC -- Successful resync $SCHEME://$SERVIP:$PORT$PATH" help:"Log line when a profile was applied; empty logs none."`
 	LogFailureMsg             string        `tag:"Log_Failure_Msg" default:"$PN $MAC -- Resync failed: $ERR" help:"Log line when a fetch failed; empty logs none."`
-	IKMHTTPEncryptContent     Secret        `tag:"IKM_HTTP_Encrypt_Content" label:"IKM HTTP Encrypt Content" flags:"hidden" help:"Key material for profiles encrypted by RFC 8188; set by profile only and never shown."`
+	IKMHTTPEncryptContent     Secret        `tag:"IKM_HTTP_Encrypt_Content" flags:"hidden" help:"Key material for profiles encrypted by RFC 8188; set by profile only and never shown."`
 	DeviceConfigVersion       string        `tag:"Device_Config_Version" max:"64" help:"The provisioner's own version of the settings, shown with the product information."`
 
 	ReportRule               string        `tag:"Report_Rule" section:"Upload Configuration Options" type:"Rule" help:"Where the phone sends its settings or status: one or two URLs with options, separated by a blank."`
@@ -64,7 +64,7 @@ type Provisioning struct {
 	MICCertRefreshEnable bool   `tag:"MIC_Cert_Refresh_Enable" section:"MIC Cert Settings" help:"Kept for compatibility; this phone has no factory certificate to renew."`
 	MICCertRefreshRule   string `tag:"MIC_Cert_Refresh_Rule" type:"Rule" default:"http://sudirenewal.cisco.com/" help:"Kept for compatibility; never fetched."`
 
-	GPPA  string `tag:"GPP_A" label:"GPP A" section:"General Purpose Parameters" max:"1024" help:"Free text for macros in rules and names; profiles may test and use it."`
+	GPPA  string `tag:"GPP_A" section:"General Purpose Parameters" max:"1024" help:"Free text for macros in rules and names; profiles may test and use it."`
 	GPPB  string `tag:"GPP_B" like:"GPP_A"`
 	GPPC  string `tag:"GPP_C" like:"GPP_A"`
 	GPPD  string `tag:"GPP_D" like:"GPP_A"`
@@ -80,7 +80,7 @@ type Provisioning struct {
 	GPPN  string `tag:"GPP_N" like:"GPP_A"`
 	GPPO  string `tag:"GPP_O" like:"GPP_A"`
 	GPPP  string `tag:"GPP_P" like:"GPP_A"`
-	GPPSA Secret `tag:"GPP_SA" label:"GPP SA" max:"255" help:"Secret for the options --key, --uid and --pwd of rules."`
+	GPPSA Secret `tag:"GPP_SA" max:"255" help:"Secret for the options --key, --uid and --pwd of rules."`
 	GPPSB Secret `tag:"GPP_SB" like:"GPP_SA"`
 	GPPSC Secret `tag:"GPP_SC" like:"GPP_SA"`
 	GPPSD Secret `tag:"GPP_SD" like:"GPP_SA"`

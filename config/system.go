@@ -20,7 +20,7 @@ type System struct {
 	BlockNonproxySIP        bool          `tag:"Block_Nonproxy_SIP" default:"Yes" help:"Answers new SIP requests from the line's own servers only; No answers anyone, for laboratories."`
 	SurvivabilityTestMode   bool          `tag:"Survivability_Test_Mode" help:"Uses the survivability proxies although the normal servers work, for a test."`
 
-	PoEPowerRequired string `tag:"PoE_Power_Required" label:"PoE Power Required" section:"Power Settings" default:"Normal" options:"Normal|Maximum" help:"Power class asked of a PoE switch, where the hardware has a say."`
+	PoEPowerRequired string `tag:"PoE_Power_Required" section:"Power Settings" default:"Normal" options:"Normal|Maximum" help:"Power class asked of a PoE switch, where the hardware has a say."`
 
 	IPMode string `tag:"IP_Mode" section:"Network Settings" default:"Dual Mode" access:"rw" options:"IPv4 Only|IPv6 Only|Dual Mode" help:"Address families the phone uses."`
 

@@ -31,6 +31,8 @@ type Param struct {
 type entry struct {
 	Param
 	path       []int // field and array indices from Settings down
+	number     int   // of the line, key or unit, 0 if there is one only
+	step       int   // added to the default for each further line
 	kind       textKind
 	min, max   int64         // of a number
 	ranges     []span        // of a text that holds numbers
@@ -114,160 +116,174 @@ func (e *entry) field(s *Settings) any {
 //	like     the tag of an earlier field whose other tags hold where this one has none
 //	help     one sentence
 func readTags() *directory {
-	d := &directory{exact: make(map[string]*entry), folded: make(map[string]*entry)}
-	settings := reflect.TypeFor[Settings]()
-	for i := range settings.NumField() {
-		if page, ok := settings.Field(i).Tag.Lookup("page"); ok {
-			d.read(settings.Field(i).Type, place{path: []int{i}, page: page})
-		}
-	}
-	for _, e := range d.entries {
-		if e.Default == "" && (e.Type == "Number" || e.Type == "Port" || e.Type == "Time" || e.Type == "Hex") {
-			panic("config: " + e.Tag + " has no default")
-		}
-		if e.Default == "" {
-			continue
-		}
-		if err := e.set(&d.defaults, e.Default); err != nil {
-			panic("config: default of " + e.Tag + " " + err.Error())
-		}
-		e.Default = e.text(&d.defaults)
+	list := readStruct(reflect.TypeFor[Settings](), "", 0)
+	d := &directory{exact: make(map[string]*entry, len(list)), folded: make(map[string]*entry, len(list))}
+	for _, e := range list {
+		d.add(e)
 	}
 	return d
 }
 
-// A place is where readTags has got to.
-type place struct {
-	path    []int
-	page    string
-	section string
-	numbers []int // of the arrays on the way, from 1
-}
-
-// in returns the place of element or field i.
-func (p place) in(i int) place {
-	p.path = append(append([]int(nil), p.path...), i)
-	return p
-}
-
-// read adds the parameters of one page, of one line, or of one element of an array.
-func (d *directory) read(t reflect.Type, p place) {
-	if t.Kind() == reflect.Array {
-		for i := range t.Len() {
-			q := p.in(i)
-			q.numbers = append(append([]int(nil), p.numbers...), i+1)
-			d.read(t.Elem(), q)
-		}
-		return
-	}
-	fields := make(map[string]reflect.StructTag)
-	for i := range t.NumField() {
-		f := t.Field(i)
-		if section, ok := f.Tag.Lookup("section"); ok {
-			p.section = section
-		}
-		if f.Type.Kind() == reflect.Array {
-			d.read(f.Type, p.in(i))
-			continue
-		}
-		fields[f.Tag.Get("tag")] = f.Tag
-		tags := fieldTags{f.Tag, fields[f.Tag.Get("like")]}
-		d.add(newEntry(f.Type, tags, p.in(i)))
-	}
-}
-
+// add takes a parameter into the table and its default into the default settings.
 func (d *directory) add(e *entry) {
 	folded := strings.ToLower(e.Tag)
-	if e.Tag == "" || d.folded[folded] != nil {
-		panic("config: tag missing or used twice: " + e.Tag)
+	if d.folded[folded] != nil {
+		panic("config: tag used twice: " + e.Tag)
 	}
 	d.entries = append(d.entries, e)
 	d.exact[e.Tag] = e
 	d.folded[folded] = e
-}
-
-// fieldTags are a field's own tags and those of the field it is like.
-type fieldTags struct{ own, like reflect.StructTag }
-
-func (t fieldTags) get(key string) string {
-	if v, ok := t.own.Lookup(key); ok {
-		return v
+	switch e.Type {
+	case "Number", "Port", "Time", "Hex", "Choice":
+		if e.Default == "" {
+			panic("config: " + e.Tag + " has no default")
+		}
 	}
-	return t.like.Get(key)
+	if e.Default == "" {
+		return
+	}
+	if err := e.set(&d.defaults, e.Default); err != nil {
+		panic("config: default of " + e.Tag + " " + err.Error())
+	}
+	e.Default = e.text(&d.defaults)
 }
 
-func (t fieldTags) number(key string, otherwise int) int {
-	text := t.get(key)
+// readStruct returns the parameters of a struct type, with paths from it down. depth counts the arrays
+// around it.
+func readStruct(t reflect.Type, section string, depth int) []*entry {
+	var list []*entry
+	earlier := make(map[string]map[string]string)
+	for i := range t.NumField() {
+		f := t.Field(i)
+		tags := readTag(f.Tag)
+		if name, ok := tags["section"]; ok {
+			section = name
+		}
+		var found []*entry
+		switch f.Type.Kind() {
+		case reflect.Struct:
+			found = readStruct(f.Type, section, depth)
+		case reflect.Array:
+			found = readArray(f.Type, section, depth)
+		case reflect.Map:
+			continue // Access: no parameter
+		default:
+			if name := tags["like"]; name != "" && earlier[name] == nil {
+				panic("config: there is no earlier " + name)
+			}
+			for key, value := range earlier[tags["like"]] {
+				if _, ok := tags[key]; !ok {
+					tags[key] = value
+				}
+			}
+			earlier[tags["tag"]] = tags
+			found = []*entry{newEntry(f.Type, tags, section)}
+		}
+		for _, e := range found {
+			e.path = append([]int{i}, e.path...)
+			if page, ok := tags["page"]; ok {
+				e.Page = titled(page, e.number)
+				if page == "Ext n" {
+					e.Line = e.number
+				}
+			}
+		}
+		list = append(list, found...)
+	}
+	return list
+}
+
+// readArray returns the parameters of each element of an array, numbered from 1.
+func readArray(t reflect.Type, section string, depth int) []*entry {
+	mark := [...]string{"_n_", "_m_"}[depth]
+	var list []*entry
+	elements := readStruct(t.Elem(), section, depth+1)
+	for i := range t.Len() {
+		for _, element := range elements {
+			e := new(entry)
+			*e = *element
+			e.path = append([]int{i}, e.path...)
+			e.Tag = strings.Replace(e.Tag, mark, "_"+strconv.Itoa(i+1)+"_", 1)
+			e.number = i + 1
+			if depth == 0 {
+				e.Section = titled(e.Section, i+1)
+			}
+			if e.step != 0 {
+				first, _ := strconv.Atoi(e.Default) // that it is a number add has checked for the first
+				e.Default = strconv.Itoa(first + e.step*i)
+			}
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// titled puts a number in the place of a final n, as in "Ext n" or "Line Key n".
+func titled(title string, number int) string {
+	if head, ok := strings.CutSuffix(title, " n"); ok {
+		return head + " " + strconv.Itoa(number)
+	}
+	return title
+}
+
+// tagKeys are the keys readTags knows; any other is a slip of the pen.
+const tagKeys = " page tag label section type default step range decimals min max options access empty flags like help "
+
+// readTag takes a field's tag apart.
+func readTag(tag reflect.StructTag) map[string]string {
+	tags := make(map[string]string)
+	for rest := string(tag); rest != ""; rest = strings.TrimLeft(rest, " ") {
+		key, after, _ := strings.Cut(rest, ":")
+		quoted, err := strconv.QuotedPrefix(after)
+		if err != nil || !strings.Contains(tagKeys, " "+key+" ") {
+			panic("config: the tag " + string(tag) + " cannot be read at " + key)
+		}
+		tags[key], _ = strconv.Unquote(quoted)
+		rest = after[len(quoted):]
+	}
+	return tags
+}
+
+// tagNumber reads a number of a tag.
+func tagNumber(tags map[string]string, key string, otherwise int) int {
+	text := tags[key]
 	if text == "" {
 		return otherwise
 	}
 	v, err := strconv.Atoi(text)
 	if err != nil {
-		panic("config: " + key + " of " + t.own.Get("tag") + " is no number")
+		panic("config: " + key + " of " + tags["tag"] + " is no number")
 	}
 	return v
 }
 
 // newEntry makes the parameter of one field.
-func newEntry(t reflect.Type, tags fieldTags, p place) *entry {
-	e := &entry{path: p.path}
-	e.Family = tags.own.Get("tag")
-	e.Tag = numbered(e.Family, p.numbers)
-	e.Label = tags.own.Get("label")
+func newEntry(t reflect.Type, tags map[string]string, section string) *entry {
+	e := &entry{step: tagNumber(tags, "step", 0)}
+	e.Family, e.Tag = tags["tag"], tags["tag"]
+	e.Label, e.Section, e.Help = tags["label"], section, tags["help"]
 	if e.Label == "" {
-		label := strings.NewReplacer("_n_", " ", "_m_", " ").Replace(e.Family)
-		e.Label = strings.TrimSpace(strings.ReplaceAll(label, "_", " "))
+		label := strings.ReplaceAll(strings.ReplaceAll(e.Family, "_n_", "_"), "_m_", "_")
+		e.Label = strings.ReplaceAll(strings.TrimSuffix(label, "_"), "_", " ")
 	}
-	e.Page, e.Section = titled(p.page, p.numbers), titled(p.section, p.numbers)
-	e.Help = tags.get("help")
-	e.Access = tags.get("access")
+	e.Default, e.Access = tags["default"], tags["access"]
 	if e.Access == "" {
 		e.Access = "na"
 	}
-	e.Own = tags.get("flags") == "own"
-	e.Hidden = tags.get("flags") == "hidden"
-	e.users = tags.get("empty") == "user"
-	e.Default = tags.get("default")
-	if step := tags.number("step", 0); step != 0 {
-		first, err := strconv.Atoi(e.Default)
-		if err != nil {
-			panic("config: default of " + e.Family + " cannot step")
-		}
-		e.Default = strconv.Itoa(first + step*(p.numbers[0]-1))
-	}
-	if p.page == "Ext n" {
-		e.Line = p.numbers[0]
-	}
+	e.Own, e.Hidden = tags["flags"] == "own", tags["flags"] == "hidden"
+	e.users = tags["empty"] == "user"
 	e.readType(t, tags)
-	if e.Help == "" || e.Section == "" {
-		panic("config: " + e.Tag + " has no help or section")
+	if e.Tag == "" || e.Help == "" || e.Section == "" {
+		panic("config: a field has no tag, help or section: " + e.Tag)
 	}
 	return e
 }
 
-// numbered puts the numbers of the arrays in the place of _n_ and _m_.
-func numbered(family string, numbers []int) string {
-	for i, mark := range []string{"_n_", "_m_"} {
-		if i < len(numbers) {
-			family = strings.Replace(family, mark, "_"+strconv.Itoa(numbers[i])+"_", 1)
-		}
-	}
-	return family
-}
-
-// titled puts the first number in the place of a final n, as in "Ext n" or "Line Key n".
-func titled(title string, numbers []int) string {
-	if head, ok := strings.CutSuffix(title, " n"); ok && len(numbers) > 0 {
-		return head + " " + strconv.Itoa(numbers[0])
-	}
-	return title
-}
-
 // readType takes from the Go type and the tags how the value is read.
-func (e *entry) readType(t reflect.Type, tags fieldTags) {
-	e.Type = tags.get("type")
+func (e *entry) readType(t reflect.Type, tags map[string]string) {
+	e.Type = tags["type"]
 	e.keepsEmpty = true
-	e.ranges = readRanges(e.Tag, tags.get("range"))
+	e.ranges = readRanges(e.Tag, tags["range"])
 	number := func(name string, largest int64) {
 		if e.Type == "" {
 			e.Type = name
@@ -275,6 +291,9 @@ func (e *entry) readType(t reflect.Type, tags fieldTags) {
 		e.min, e.max = 0, largest
 		if len(e.ranges) > 0 {
 			e.min, e.max = e.ranges[0].min, e.ranges[0].max
+		}
+		if e.max > largest {
+			panic("config: range of " + e.Tag + " is larger than its type")
 		}
 		e.Range = fmt.Sprintf("%s–%s", e.formatNumber(e.min), e.formatNumber(e.max))
 	}
@@ -293,8 +312,8 @@ func (e *entry) readType(t reflect.Type, tags fieldTags) {
 	case reflect.TypeFor[time.Duration]():
 		e.readTime(tags)
 	case reflect.TypeFor[Secret]():
-		e.Type, e.Secret, e.keepsEmpty = "Secret", true, tags.get("empty") == "keep"
-		e.minLen, e.maxLen = tags.number("min", 0), tags.number("max", 127)
+		e.Type, e.Secret, e.keepsEmpty = "Secret", true, tags["empty"] == "keep"
+		e.minLen, e.maxLen = tagNumber(tags, "min", 0), tagNumber(tags, "max", 127)
 		e.Range = lengths(e.minLen, e.maxLen)
 	case reflect.TypeFor[string]():
 		e.readText(tags)
@@ -303,9 +322,9 @@ func (e *entry) readType(t reflect.Type, tags fieldTags) {
 	}
 }
 
-func (e *entry) readTime(tags fieldTags) {
-	e.Type, e.decimals = "Time", tags.number("decimals", 0)
-	low, high, ok := strings.Cut(tags.get("range"), "..")
+func (e *entry) readTime(tags map[string]string) {
+	e.Type, e.decimals = "Time", tagNumber(tags, "decimals", 0)
+	low, high, ok := strings.Cut(tags["range"], "..")
 	if !ok {
 		low, high = "0", strconv.Itoa(maxSeconds)
 	}
@@ -322,8 +341,8 @@ func (e *entry) readTime(tags fieldTags) {
 	}
 }
 
-func (e *entry) readText(tags fieldTags) {
-	if options := tags.get("options"); options != "" {
+func (e *entry) readText(tags map[string]string) {
+	if options := tags["options"]; options != "" {
 		e.Type, e.Options = "Choice", strings.Split(options, "|")
 	}
 	if e.Type == "" {
@@ -334,7 +353,7 @@ func (e *entry) readText(tags fieldTags) {
 		panic("config: " + e.Tag + " has the unknown type " + e.Type)
 	}
 	e.kind, e.keepsEmpty = kind, kind.keep
-	e.minLen, e.maxLen = tags.number("min", 0), tags.number("max", kind.max)
+	e.minLen, e.maxLen = tagNumber(tags, "min", 0), tagNumber(tags, "max", kind.max)
 	switch {
 	case e.Type == "Choice":
 		e.Range = strings.Join(e.Options, " | ")

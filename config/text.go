@@ -25,6 +25,7 @@ var textKinds = map[string]textKind{
 	"MIME":       {shape: "type/subtype", max: 127, check: checkMIME},
 	"Choice":     {max: 63, keep: true, check: checkChoice},
 	"UserID":     {shape: "user part of a SIP address", max: 63, check: checkUserID},
+	"Group":      {shape: "not beginning with - ; or a blank", max: 127, check: checkGroup},
 	"URI":        {shape: "SIP address or number", max: 255, check: checkURI},
 	"Phone":      {shape: "number, star code or SIP address", max: 39, check: checkURI},
 	"Host":       {shape: "host or host:port", max: 255, check: checkHost},
@@ -100,6 +101,14 @@ func checkUserID(_ *entry, text string) (string, error) {
 		return "", errors.New("must be the part before the @ only; SIP_URI takes a whole address")
 	}
 	return text, onlyOf(text, "-_.!~*'()%&=+$,;?/#")
+}
+
+// checkGroup refuses the first characters a report group must not have (reference H.2).
+func checkGroup(_ *entry, text string) (string, error) {
+	if strings.ContainsAny(text[:1], "-;") {
+		return "", errors.New("must not begin with - or ;")
+	}
+	return text, nil
 }
 
 // checkURI keeps out what would end an address inside a SIP header. It does not parse the address:

@@ -451,3 +451,13 @@ func (p *phone) wantCallRTP(sentence string) netip.AddrPort {
 	})
 	return at
 }
+
+// expires is what the registration at the server in use still has, in seconds; 0 without one.
+func (l line) expires() float64 {
+	for _, s := range l.Servers {
+		if s.Registered {
+			return s.Expires
+		}
+	}
+	return 0
+}

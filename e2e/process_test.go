@@ -34,10 +34,18 @@ type process struct {
 
 // startProcess runs argv in dir and collects what it prints.
 func startProcess(name, dir string, env []string, argv ...string) (*process, error) {
+	return startProcessWith(nil, name, dir, env, argv...)
+}
+
+// startProcessWith is startProcess for a program that reads its standard input.
+func startProcessWith(stdin *os.File, name, dir string, env []string, argv ...string) (*process, error) {
 	p := &process{name: name, log: newLog(), done: make(chan struct{})}
 	p.cmd = exec.Command(argv[0], argv[1:]...)
 	p.cmd.Dir = dir
 	p.cmd.Env = append(os.Environ(), env...)
+	if stdin != nil {
+		p.cmd.Stdin = stdin
+	}
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	p.cmd.WaitDelay = time.Second

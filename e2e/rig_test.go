@@ -107,6 +107,23 @@ func TestRigSIPpCallsThroughTheProxy(t *testing.T) {
 		b.command("hangup", "")
 		callee.wantDone("baresip acknowledges the answer and hangs up")
 	})
+	t.Run("the soak's caller", func(t *testing.T) {
+		t.Parallel()
+		b := startBaresip(t, baresipOptions{})
+		caller := startSIPp(t, sippOptions{scenario: "soak-caller", to: b.user, calls: 3, rate: 2, limit: 1, csv: "7002;40\n7006;1\n7002;1\n"})
+		caller.wantDone("three calls to baresip")
+	})
+	t.Run("the soak's callee", func(t *testing.T) {
+		t.Parallel()
+		b := startBaresip(t, baresipOptions{})
+		callee := startSIPp(t, sippOptions{scenario: "soak-callee", calls: 2})
+		for _, kind := range []string{"busy", "drop"} {
+			mark := b.events.mark()
+			b.command("dial", "sip:"+callee.number+"@example.test;do="+kind)
+			b.wantEvent(kind, mark, "CALL_CLOSED")
+		}
+		callee.wantDone("two calls from baresip")
+	})
 	t.Run("re-INVITEs", func(t *testing.T) {
 		t.Parallel()
 		b := startBaresip(t, baresipOptions{})

@@ -222,6 +222,7 @@ func startTormentor(t testing.TB, to netip.AddrPort) *tormentor {
 				if err != nil {
 					return
 				}
+				m.acknowledge(c, buffer[:n])
 				m.packets <- bytes.Clone(buffer[:n])
 			}
 		}()
@@ -277,7 +278,6 @@ func (m *tormentor) overUDP(message tortured) []int {
 	done := false
 	for {
 		if done && (len(codes) == 0 || codes[len(codes)-1] > 100) {
-			m.acknowledge(message.message, codes)
 			return codes
 		}
 		select {
@@ -293,17 +293,27 @@ func (m *tormentor) overUDP(message tortured) []int {
 	}
 }
 
-// acknowledge ends the retransmissions of a final answer to an INVITE (RFC 3261 section 17.1.1.3): the same headers, ACK
-// for INVITE. Answers that are late, or repeated, are of no interest.
-func (m *tormentor) acknowledge(message []byte, codes []int) {
-	if len(codes) == 0 || codes[len(codes)-1] < 200 || !bytes.HasPrefix(message, []byte("INVITE ")) {
+var (
+	inviteCSeq  = regexp.MustCompile(`(?mi)^CSeq:\s*(\d+)\s+INVITE\s*$`)
+	ackedHeader = regexp.MustCompile(`(?mi)^(Via|From|To|Call-ID):.*\r\n`)
+)
+
+// acknowledge ends the retransmissions of a final answer to an INVITE (RFC 3261 section 17.1.1.3), whenever it comes.
+func (m *tormentor) acknowledge(c *net.UDPConn, response []byte) {
+	cseq := inviteCSeq.FindSubmatch(response)
+	if statusCode(response) < 200 || cseq == nil {
 		return
 	}
-	head, _, _ := bytes.Cut(message, []byte("\r\n\r\n"))
-	head = bytes.Replace(head, []byte("INVITE "), []byte("ACK "), 1)
-	head = regexp.MustCompile(`(?mi)^(CSeq[ \t]*:.*)INVITE`).ReplaceAll(head, []byte("${1}ACK"))
-	head = regexp.MustCompile(`(?mi)^(Content-Length|l)[ \t]*:.*\r\n`).ReplaceAll(head, nil)
-	m.send(append(head, "\r\nContent-Length: 0\r\n\r\n"...))
+	ack := []byte("ACK sip:acknowledged@example.test SIP/2.0\r\n")
+	seen := map[string]bool{}
+	for _, h := range ackedHeader.FindAllSubmatch(response, -1) {
+		if name := strings.ToLower(string(h[1])); !seen[name] {
+			seen[name] = true
+			ack = append(ack, h[0]...)
+		}
+	}
+	ack = fmt.Appendf(ack, "CSeq: %s ACK\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n", cseq[1])
+	c.WriteToUDPAddrPort(ack, m.to)
 }
 
 // overTCP sends the message on a connection of its own and reads answers until the last word is said, the phone closes,

@@ -232,3 +232,5 @@ func (p *party) took() []Event {
 	p.events = nil
 	return events
 }
+
+func addrPort(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }

@@ -7,7 +7,8 @@ const (
 	jitterRing     = 16384                     // 2 s of voice, a power of two
 	jitterMinDelay = 20 * sampleRate / 1000    // least target
 	jitterMaxDelay = 200 * sampleRate / 1000   // greatest target
-	jitterStart    = 40 * sampleRate / 1000    // delay of the first packet, when nothing is known of the network
+	jitterStart    = 40 * sampleRate / 1000    // least delay of the first packet, whose own lateness nobody knows
+	jitterMemory   = 256                       // packets, about 5 s: how slowly a target falls
 	jitterFactor   = 4                         // target: the least and so many times the mean deviation
 	jitterSlack    = 20 * sampleRate / 1000    // delay above the target that is left alone
 	jitterUrgent   = 60 * sampleRate / 1000    // delay above the target that is given back even in speech
@@ -33,8 +34,8 @@ type Decoder interface {
 // their RTP timestamp; playout pulls any number of samples, so its period need not be the packets'.
 // While nothing is lost or late, what is pulled is sample by sample what was pushed.
 //
-// The delay aims at 20 ms and four times the mean deviation of the arrivals (RFC 3550 section 6.4.1),
-// and is corrected in pauses of the speech only, unless it is far off. A Jitter is not safe for
+// The delay aims at 20 ms and four times the mean deviation of the arrivals (RFC 3550 section 6.4.1) of
+// the last seconds, and is corrected in pauses of the speech only, unless it is far off. A Jitter is not safe for
 // concurrent use; it allocates nothing once made, and never reads a clock.
 type Jitter struct {
 	Decoder Decoder // of the packets pushed next
@@ -46,6 +47,7 @@ type Jitter struct {
 	newest  int64 // timestamp pushed last, extended to 64 bits
 	play    int64 // timestamp of the next sample to be played
 	end     int64 // one after the newest sample in hand
+	length  int   // samples in the packet pushed last
 	startAt time.Time
 	stalled int // samples invented at play because nothing newer was in hand
 	sinceFix,
@@ -57,6 +59,7 @@ type Jitter struct {
 	hasTransit bool
 	origin     time.Time
 	deviation  float64 // mean, in samples
+	aim        float64 // the delay to have, in samples: up at once, down slowly
 	lead       float64 // mean time from a packet's arrival to its playing, in samples
 
 	conceal   concealer
@@ -89,7 +92,7 @@ type JitterStats struct {
 
 // NewJitter returns an empty buffer.
 func NewJitter(d Decoder) *Jitter {
-	return &Jitter{Decoder: d, lead: jitterStart, sinceSkip: sampleRate}
+	return &Jitter{Decoder: d, aim: jitterMinDelay, lead: jitterStart, sinceSkip: sampleRate}
 }
 
 // Reset forgets what is in hand: the source began anew. What was learned of the network stays.
@@ -125,6 +128,7 @@ func (j *Jitter) Push(now time.Time, _ uint16, timestamp uint32, payload []byte)
 		at = j.begin(now, timestamp)
 	}
 	j.jumping = false
+	j.length = n
 	if j.state == jitterFilling && at < j.play && at > j.play-jitterMaxDelay {
 		j.play = at // reordered before the first was played
 	}
@@ -137,10 +141,7 @@ func (j *Jitter) begin(now time.Time, timestamp uint32) int64 {
 	at := int64(1)<<32 + int64(timestamp)
 	j.newest, j.play, j.end = at, at, at
 	j.state, j.stalled = jitterFilling, 0
-	delay := max(j.target(), jitterMinDelay)
-	if j.deviation == 0 {
-		delay = jitterStart
-	}
+	delay := max(j.target(), jitterStart)
 	j.startAt = now.Add(time.Duration(delay) * time.Second / sampleRate)
 	j.lead = float64(delay)
 	j.hasTransit = false
@@ -158,8 +159,10 @@ func (j *Jitter) observe(now time.Time, at int64) {
 	}
 	j.transit, j.hasTransit = transit, true
 	if j.state == jitterPlaying && j.stalled == 0 {
-		j.lead += (float64(at-j.play) - j.lead) / 16
+		j.lead += (float64(at-j.play) - j.lead) / 32
 	}
+	want := min(jitterMinDelay+jitterFactor*j.deviation, jitterMaxDelay)
+	j.aim = max(want, j.aim-(j.aim-want)/jitterMemory)
 	j.newest = max(j.newest, at)
 }
 
@@ -184,9 +187,7 @@ func (j *Jitter) store(at int64, pcm []int16) {
 }
 
 // target is the delay to aim at, in samples.
-func (j *Jitter) target() int {
-	return min(jitterMinDelay+int(jitterFactor*j.deviation), jitterMaxDelay)
-}
+func (j *Jitter) target() int { return int(j.aim) }
 
 // Pull fills out with the samples due at now. The sound card calls it once a period, and so is the
 // clock of playout. Before the first packet, and after a long absence, it is silence.
@@ -202,8 +203,8 @@ func (j *Jitter) Pull(now time.Time, out []int16) {
 	}
 	j.sinceFix += len(out)
 	j.sinceSkip += len(out)
-	if int(j.end-j.play) > j.target()+jitterFlood {
-		j.skip(int(j.end-j.play) - j.target())
+	if excess := int(j.end-j.play) - j.target() - j.length; excess > jitterFlood {
+		j.skip(excess)
 		j.lead = float64(j.target())
 	}
 	if j.correct(out) {

@@ -115,10 +115,13 @@ func (k *talk) press(key hal.Key) {
 // wait lets time pass, with the ticks the phone asks for.
 func (k *talk) wait(d time.Duration) {
 	end := k.now.Add(d)
-	for {
+	for n := 0; ; n++ {
 		next := k.phone.Next()
 		if next.IsZero() || next.After(end) {
 			break
+		}
+		if n > 10000 {
+			k.t.Fatalf("the phone wants tick after tick, now at %v", next)
 		}
 		k.now = next
 		k.step(Tick{})

@@ -2,7 +2,10 @@ package web
 
 import (
 	"context"
+	"net/http"
 	"time"
+
+	"dialtone/config"
 )
 
 // Source is the phone as the web server sees it: a snapshot comes out, a command goes in. The
@@ -19,6 +22,15 @@ type Source interface {
 	// Do carries out one command and says how it went. A command that the loop took but did not
 	// answer in time may still happen.
 	Do(ctx context.Context, c Command) (Result, error)
+
+	// Settings are the settings in force, secrets included.
+	Settings(ctx context.Context) (config.Settings, error)
+
+	// UpdateSettings calls change once with the settings in force, while nobody else can change
+	// them, then keeps what it returned (atomically, on disk) and only after that brings it into
+	// force. If change returns false nothing is kept or applied. An error means the old settings
+	// are still in force and still the ones on disk.
+	UpdateSettings(ctx context.Context, change func(config.Settings) (config.Settings, bool)) error
 
 	// Heartbeat is the age of the oldest sign of life of the phone's loops (brain, voice, screen).
 	// It must not wait for any of them: /healthz answers 503 when it is more than Config.MaxSilence.
@@ -103,3 +115,37 @@ const (
 	Unsupported                // 501: this phone cannot do it
 	Unavailable                // 503: the phone is stopping or not ready yet
 )
+
+// String says the outcome in words, for an answer without a text of its own.
+func (o Outcome) String() string {
+	switch o {
+	case Done:
+		return "done"
+	case Invalid:
+		return "the command makes no sense"
+	case NotFound:
+		return "there is no such call"
+	case Conflict:
+		return "this cannot be done now"
+	case Unsupported:
+		return "this phone cannot do it"
+	}
+	return "the phone is not ready"
+}
+
+// code is the HTTP status of an outcome.
+func (o Outcome) code() int {
+	switch o {
+	case Done:
+		return http.StatusOK
+	case Invalid:
+		return http.StatusBadRequest
+	case NotFound:
+		return http.StatusNotFound
+	case Conflict:
+		return http.StatusConflict
+	case Unsupported:
+		return http.StatusNotImplemented
+	}
+	return http.StatusServiceUnavailable
+}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/json"
 	"math"
 	"strconv"
 	"time"
@@ -37,6 +38,27 @@ type LineStatus struct {
 	Active  string         `json:"active"` // transport:address:port in use, empty when none
 	MWI     MWI            `json:"mwi"`
 	Servers []ServerStatus `json:"servers"`
+}
+
+// MarshalJSON prints s. A list without entries is [], never null.
+func (s Status) MarshalJSON() ([]byte, error) {
+	type plain Status // without this method
+	s.Lines, s.Calls = orEmpty(s.Lines), orEmpty(s.Calls)
+	return json.Marshal(plain(s))
+}
+
+// MarshalJSON prints l. A list without entries is [], never null.
+func (l LineStatus) MarshalJSON() ([]byte, error) {
+	type plain LineStatus // without this method
+	l.Servers = orEmpty(l.Servers)
+	return json.Marshal(plain(l))
+}
+
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
 }
 
 // MWI counts the messages waiting at the voice mail.
