@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -358,13 +357,11 @@ func TestDTMFIn(t *testing.T) {
 	})
 }
 
-var heardDigit = regexp.MustCompile(`(?i)"digit":\s*"(.)"`)
-
-// heardDigits are the digits the phone's events have reported.
+// heardDigits are the digits the far end sent in the newest call.
 func (p *phone) heardDigits() string {
-	var digits strings.Builder
-	for _, text := range p.events.since(0, heardDigit) {
-		digits.WriteString(heardDigit.FindStringSubmatch(text)[1])
+	calls := p.status().Calls
+	if len(calls) == 0 {
+		return ""
 	}
-	return digits.String()
+	return calls[len(calls)-1].Heard
 }

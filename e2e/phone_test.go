@@ -72,6 +72,7 @@ type status struct {
 type line struct {
 	Line                        int
 	User, Domain, State, Active string
+	Cause                       string
 	Servers                     []struct {
 		Name, Transport, Address, State, Cause string
 		Registered                             bool
@@ -83,6 +84,7 @@ type call struct {
 	ID, Direction, State, Peer, Via string
 	PeerName                        string  `json:"peer_name"`
 	Duration                        float64 `json:"duration_s"`
+	Heard                           string  `json:"dtmf_heard"`
 	Reason                          struct{ Title, Hint string }
 	RTP                             struct {
 		Local, Remote, Codec string
@@ -429,7 +431,7 @@ func (p *phone) terminate() {
 
 // cause is all that the status says about why line 1 is not registered.
 func (l line) cause() string {
-	var causes []string
+	causes := []string{l.Cause}
 	for _, s := range l.Servers {
 		causes = append(causes, s.Cause)
 	}

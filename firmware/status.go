@@ -32,7 +32,7 @@ func (l *loop) status(now time.Time) web.Status {
 			continue
 		}
 		out := web.LineStatus{
-			Line: line.Line, User: line.User, Domain: line.Domain, State: line.State, Active: line.Active,
+			Line: line.Line, User: line.User, Domain: line.Domain, State: line.State, Cause: line.Cause, Active: line.Active,
 			MWI: l.mwi[line.Line], Servers: []web.ServerStatus{},
 		}
 		for _, srv := range line.Servers {
@@ -56,6 +56,7 @@ func (l *loop) callStatus(now time.Time, c phone.Call) web.CallStatus {
 	out := web.CallStatus{
 		ID: web.CallID(int(c.ID)), Line: c.Line, Direction: "in", State: c.State.String(),
 		Peer: c.Peer, PeerName: c.Name, Reason: web.ReasonStatus{Title: c.Why.Title, Hint: c.Why.Hint},
+		Sent: c.Sent, Heard: c.Heard,
 	}
 	if c.Out {
 		out.Direction = "out"

@@ -106,22 +106,26 @@ func (c *call) offerTo(now time.Time, in Reinvite) {
 		c.a.emit(Reanswered{ID: c.id, Code: 481})
 		return
 	}
-	if c.next != nil {
-		c.a.emit(Reanswered{ID: c.id, Code: 491}) // overtaken by a newer one
-	}
+	c.overtaken()
 	c.next = &in
-	if c.retryAt.IsZero() {
-		c.offerNext(now)
+	c.offerNext(now)
+}
+
+// overtaken drops a re-INVITE that waits, as the session it was made for is another now.
+func (c *call) overtaken() {
+	if c.next != nil {
+		c.next, c.retryAt = nil, time.Time{}
+		c.a.emit(Reanswered{ID: c.id, Code: 491})
 	}
 }
 
 // offerNext sends the re-INVITE that waits, unless an INVITE of either side is under way. RFC 3261 section 14.1.
 func (c *call) offerNext(now time.Time) {
-	if c.state != callConfirmed || c.next == nil || c.reinvite != nil || c.pending != nil || c.okay != nil {
+	if c.state != callConfirmed || c.next == nil || c.reinvite != nil || c.pending != nil || c.okay != nil || !c.retryAt.IsZero() {
 		return
 	}
 	body := c.next.Body
-	c.next, c.retryAt = nil, time.Time{}
+	c.next = nil
 	c.reinvite = &inDialog{c: c, d: c.dialog, method: sipmsg.INVITE, kind: sdpType, body: body}
 	c.reinvite.send(now)
 	c.a.agenda.set(c)
