@@ -60,6 +60,8 @@ type LineView struct {
 	Cause  Reason // why it failed
 	DND    bool
 	InUse  bool // there is a call on it
+	// CanCall says that it may place calls, also one that needs no registration.
+	CanCall bool
 }
 
 // View returns what the screen shows.
@@ -80,6 +82,7 @@ func (p *Phone) View() View {
 		if lv.Name == "" {
 			lv.Name = l.User
 		}
+		lv.CanCall = p.mayCall(&l) == Reason{}
 		lv.InUse = p.call != nil && p.call.Line == l.Number
 		v.Lines = append(v.Lines, lv)
 	}
