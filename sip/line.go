@@ -165,6 +165,20 @@ func (a *Agent) lineFor(f *flow, uri *sipmsg.Uri) *line {
 	return found
 }
 
+// anyLine is the line whose flow this is, else the first in service.
+func (a *Agent) anyLine(f *flow) (first *line) {
+	for _, ln := range a.lines {
+		switch {
+		case !ln.cfg.Enabled:
+		case ln.owns(f):
+			return ln
+		case first == nil:
+			first = ln
+		}
+	}
+	return first
+}
+
 // plainUser is a user part as it compares: without escapes. RFC 3261 section 19.1.4.
 func plainUser(s string) string {
 	if !gateEscapes(s) {
