@@ -289,10 +289,10 @@ func (p *Phone) holdDone(now time.Time, ev HoldDone) {
 // remoteHold takes the news that the other side put us on hold, or took us back.
 func (p *Phone) remoteHold(now time.Time, ev RemoteHold) {
 	c := p.find(ev.ID)
-	if c == nil || c.State == StateIncoming {
+	if c == nil {
 		return
 	}
-	c.remoteHold = ev.On
+	c.remoteHold = ev.On // a call may come on hold, and is when it is answered
 	if !c.Connected.IsZero() {
 		c.talkState(now)
 	}
