@@ -299,7 +299,7 @@ func (p *Phone) remoteHold(now time.Time, ev RemoteHold) {
 }
 
 // sendDigits sends digits in the call being talked in; other characters are passed over.
-func (p *Phone) sendDigits(digits string) {
+func (p *Phone) sendDigits(now time.Time, digits string) {
 	c := p.call
 	if c.wantHold || c.held || c.Connected.IsZero() && !c.Early {
 		return
@@ -308,6 +308,7 @@ func (p *Phone) sendDigits(digits string) {
 		if strings.ContainsRune("0123456789*#ABCD", d) {
 			p.do(SendDigit{c.ID, string(d)})
 			c.Sent = keep(c.Sent, string(d))
+			c.sentUntil = now.Add(sentTime)
 		}
 	}
 }
