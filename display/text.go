@@ -321,7 +321,7 @@ func tail(s string, n int) string {
 
 // wrap breaks text between words into rows of at most cols; a longer word is cut.
 func wrap(text string, cols int) (rows []string) {
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if n := len(rows) - 1; n >= 0 && utf8.RuneCountInString(rows[n])+1+utf8.RuneCountInString(word) <= cols {
 			rows[n] += " " + word
 			continue

@@ -103,7 +103,9 @@ func scenes() []scene {
 		{"volume in a call", call(phone.ShowTalking, func(v *phone.View) { v.VolumeShown, v.Volume = true, 10 })},
 		{"busy", call(phone.ShowFailed, func(v *phone.View) { v.Why = phone.ReasonFor(486) })},
 		{"no reply, second page", call(phone.ShowFailed, func(v *phone.View) { v.Why, v.Page = phone.NoReply, 1 })},
-		{"not registered", with(func(v *phone.View) { v.Showing, v.Path, v.Why = phone.ShowFailed, phone.PathHandset, phone.NotRegistered })},
+		{"not registered", with(func(v *phone.View) {
+			v.Showing, v.Path, v.Why = phone.ShowFailed, phone.PathHandset, phone.NotRegistered
+		})},
 		{"a German name", call(phone.ShowIncoming, func(v *phone.View) { v.Name, v.Ring = "Jürgen Größer-Öztürk", true })},
 		{"a Russian name", call(phone.ShowIncoming, func(v *phone.View) { v.Name, v.Ring = "Щукин Юрий", true })},
 		{"a Chinese name", call(phone.ShowIncoming, func(v *phone.View) { v.Name, v.Ring = "王小明", true })},
@@ -189,7 +191,7 @@ func TestReasonsCanBeRead(t *testing.T) {
 					}
 					read = append(read, strings.Join(screen[1:], " "))
 				}
-				for _, word := range strings.Fields(r.Hint) {
+				for word := range strings.FieldsSeq(r.Hint) {
 					if !strings.Contains(strings.Join(read, " ")+" ", word+" ") {
 						t.Errorf("%+v on %v: the word %q is never shown: %q", r, size, word, read)
 					}
