@@ -47,6 +47,7 @@ type flow struct {
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
 	known    bool         // something of it was delivered; the reading goroutine's
+	finished func()       // the peer of an accepted connection sends no more; once
 	lastSend atomic.Int64 // Unix nanoseconds
 
 	mu      sync.Mutex
@@ -163,6 +164,9 @@ func (f *flow) run(raw, conn net.Conn) {
 	f.tell(err)
 	if errors.Is(err, io.EOF) {
 		// The peer has said all it wanted, and may still be listening to the answer.
+		if f.accepted {
+			f.finished()
+		}
 		wait(f.ctx, lingerTime)
 	}
 	f.cancel(err)
