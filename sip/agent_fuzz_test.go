@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -244,6 +245,9 @@ func (f *fuzz) run(script []byte) {
 	f.step(Shutdown{})
 	f.wait(2 * time.Minute)
 	if !a.Idle() || len(a.clientTxs) > 0 || len(a.retired) > 0 {
+		for _, tx := range a.clientTxs {
+			f.t.Logf("%s in state %d by %s, due %v: %s", tx.method, tx.state, tx.flow, tx.due().Sub(f.now), tx.data)
+		}
 		f.t.Fatalf("after a shutdown: idle %v, %d client transactions, %d retired lines", a.Idle(), len(a.clientTxs), len(a.retired))
 	}
 }
@@ -377,3 +381,28 @@ func (f *fuzz) answerDNS(b byte) {
 	}
 	f.step(in)
 }
+
+// TestAnythingInAnyOrder is FuzzAgent with scripts that are denser than a fuzzer's: only bytes that mean something.
+func TestAnythingInAnyOrder(t *testing.T) {
+	const ops = "iiIIhaAAReEnwwwwrrrrrrrrbvkkcfotttxxxdduCglm"
+	for seed := range uint64(*scripts) {
+		rnd := rand.New(rand.NewPCG(seed, 1))
+		script := make([]byte, 20+rnd.IntN(150))
+		for i := range script {
+			script[i] = ops[rnd.IntN(len(ops))]
+			if rnd.IntN(3) == 0 {
+				script[i] = byte(rnd.IntN(256))
+			}
+		}
+		func() {
+			defer func() {
+				if r := recover(); r != nil || t.Failed() {
+					t.Fatalf("seed %d, script %q: %v", seed, script, r)
+				}
+			}()
+			newFuzz(t, byte(seed)).run(script)
+		}()
+	}
+}
+
+var scripts = flag.Int("scripts", 60, "scripts TestAnythingInAnyOrder plays")
