@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -134,7 +135,7 @@ func TestEveryAnswerToARequestOutsideACall(t *testing.T) {
 		{"BYE of no call gets 481", []string{"BYE"}, 481, ""},
 		{"BYE of another call gets 481", []string{"BYE", "To: <sip:1001@10.0.0.1>;tag=gone"}, 481, ""},
 		{"INFO of no call gets 481", []string{"INFO"}, 481, ""},
-		{"INVITE of a call we do not know gets 481", []string{"INVITE", "To: <sip:1001@10.0.0.1>;tag=gone"}, 481, ""},
+		{"INVITE of a call we do not know starts one where anyone may call", []string{"INVITE", "To: <sip:1001@10.0.0.1>;tag=gone"}, 100, ""},
 		{"CANCEL of nothing gets 481", []string{"CANCEL"}, 481, ""},
 		{"ACK of nothing gets nothing", []string{"ACK"}, 0, ""},
 		{"an unknown event gets 489", []string{"NOTIFY", "Event: presence"}, 489, "Allow-Events: " + events},
@@ -225,7 +226,7 @@ func TestResponsesGoBackWhereTheRequestCameFrom(t *testing.T) {
 			t.Errorf("%s: sent to %s, want %s", tt.sentence, s.Flow.Remote, tt.want)
 		}
 		v := Admit(s.Data, false)
-		for _, want := range strings.Split(tt.params, ";") {
+		for want := range strings.SplitSeq(tt.params, ";") {
 			name, val, _ := strings.Cut(want, "=")
 			if got, _ := v.Response.Via().Params.Get(name); got != val {
 				t.Errorf("%s: Via %s: %s is %q, want %q", tt.sentence, v.Response.Via().Value(), name, got, val)
@@ -371,6 +372,45 @@ func TestUserParts(t *testing.T) {
 	for user, want := range map[string]string{"*72#": "*72%23", "a b": "a%20b", "+44": "+44", "50%": "50%25", "a%20b": "a%20b", `q"<>`: "q%22%3C%3E"} {
 		if got := escapeUser(user); got != want {
 			t.Errorf("%q is written %q, want %q", user, got, want)
+		}
+	}
+}
+
+func TestInviteOfAForgottenCall(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.BlockNonproxy = true })
+	if _, got := b.receive(b.request("INVITE", "To: <sip:1001@10.0.0.1>;tag=gone")); got[len(got)-1].StatusCode != 481 {
+		t.Errorf("got %d, want 481", got[len(got)-1].StatusCode)
+	}
+}
+
+// Every message of RFC 4475 and RFC 5118 is answered as its index asks, by a phone that has the user of the
+// Request-URI and lets anyone call. None of those that are wrong rings.
+func TestTortureAtTheAgent(t *testing.T) {
+	for _, c := range tortureCases(t) {
+		b := newBench(t, func(cfg *Config) {
+			cfg.BlockNonproxy = false
+			cfg.Lines[0].User = "user"
+			if v := Admit(c.data, false); v.Request != nil && v.Request.Recipient.User != "" {
+				cfg.Lines[0].User = v.Request.Recipient.User
+			}
+		})
+		out := b.agent.Step(b.now, Received{b.flow, c.data})
+		got := "discard"
+		for _, n := range out.Net {
+			if s, ok := n.(Send); ok {
+				got, _, _ = strings.Cut(strings.TrimPrefix(string(s.Data), "SIP/2.0 "), " ")
+			}
+		}
+		for _, e := range out.Events {
+			if _, ok := e.(Incoming); ok {
+				got = "accept"
+			}
+		}
+		if slices.Contains(c.expect, "accept-resp") && got == "discard" || slices.Contains(c.expect, "any") && got != "accept" {
+			continue
+		}
+		if !slices.Contains(c.expect, got) {
+			t.Errorf("%s: got %s, want %v", c.file, got, c.expect)
 		}
 	}
 }
