@@ -51,7 +51,19 @@ func (r *inDialog) response(now time.Time, tx *clientTx, resp *sipmsg.Response) 
 	if r.method == sipmsg.INVITE && code >= 200 && code < 300 {
 		r.d.acknowledge(now, tx, resp)
 	}
-	if code < 200 || tx != r.tx {
+	switch {
+	case code < 200 && r.method == sipmsg.INVITE && tx != r.tx:
+		tx.cancel(now, "")
+		return
+	case code < 200 && r.method == sipmsg.INVITE && tx.giveUpAt.IsZero():
+		limit := l.ln.a.cfg.Timers.ReinviteExpires
+		if limit <= 0 {
+			limit = reinviteTime
+		}
+		tx.giveUpAt = now.Add(limit)
+		l.ln.a.agenda.set(tx)
+		return
+	case code < 200 || tx != r.tx:
 		return
 	}
 	if code == 401 || code == 407 {
@@ -74,7 +86,11 @@ func (r *inDialog) failed(now time.Time, tx *clientTx, code int, cause string) {
 	r.tx = nil
 	l := r.d.line.leg
 	l.ln.logf("%s in a call failed: %s", r.method, cause)
-	l.down(now, tx.server, cause)
+	if !tx.heard {
+		l.down(now, tx.server, cause)
+	} else if r.method == sipmsg.INVITE {
+		tx.cancel(now, "")
+	}
 	r.done(now, nil, code, 0)
 }
 

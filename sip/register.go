@@ -69,7 +69,7 @@ type registration struct {
 
 func (r *registration) wanted() bool {
 	cfg := r.leg.ln.cfg
-	return cfg.Enabled && cfg.Register && cfg.Proxy != "" && !r.leaving
+	return cfg.Enabled && cfg.Register && cfg.Proxy != "" && !r.leaving && !r.leg.ln.a.closing
 }
 
 func (r *registration) start(time.Time) {

@@ -455,35 +455,37 @@ func (s *stage) take(n Send) string {
 	}
 	if v.Response != nil || v.Request == nil {
 		first, _, _ := strings.Cut(string(n.Data), "\r\n")
-		text := strings.TrimPrefix(first, "SIP/2.0 ")
+		var text strings.Builder
+		text.WriteString(strings.TrimPrefix(first, "SIP/2.0 "))
 		if h.resp != nil {
 			s.peer.answered(h.resp)
-			text += " to " + string(h.resp.CSeq().MethodName)
+			text.WriteString(" to " + string(h.resp.CSeq().MethodName))
 			for _, name := range []string{"Retry-After", "Unsupported"} {
 				if val := value(h.resp, name); val != "" {
-					text += " " + name + ": " + val
+					text.WriteString(" " + name + ": " + val)
 				}
 			}
-			text += quoteBody(h.resp.Body())
+			text.WriteString(quoteBody(h.resp.Body()))
 		}
-		return text + again
+		return text.String() + again
 	}
 	s.check(h)
 	s.sent = append(s.sent, h)
-	text := string(h.req.Method) + " " + h.req.Recipient.String()
+	var text strings.Builder
+	text.WriteString(string(h.req.Method) + " " + h.req.Recipient.String())
 	for _, r := range h.req.GetHeaders("Route") {
-		text += " via " + r.Value()
+		text.WriteString(" via " + r.Value())
 	}
 	if h.req.Method == sipmsg.REGISTER {
 		for _, c := range h.req.GetHeaders("Contact") {
-			text += " " + c.Value()
+			text.WriteString(" " + c.Value())
 		}
-		text += " expires " + value(h.req, "Expires")
+		text.WriteString(" expires " + value(h.req, "Expires"))
 	}
 	if value(h.req, "Authorization")+value(h.req, "Proxy-Authorization") != "" {
-		text += " with credentials"
+		text.WriteString(" with credentials")
 	}
-	return text + quoteBody(h.req.Body()) + again
+	return text.String() + quoteBody(h.req.Body()) + again
 }
 
 // check holds a request against rules that are easily broken: CANCEL and the ACK to a failure go the way
