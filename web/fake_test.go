@@ -159,14 +159,14 @@ type desk struct {
 	phone  *phone
 	server *Server
 	now    time.Time // of the server
-	hash   string
+	hash   string    // of the admin's password; the phone's mutex guards it
 }
 
 func newDesk(t *testing.T) *desk {
 	d := &desk{T: t, phone: newPhone(), now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), hash: hashOf()}
 	d.server = New(Config{
 		Source: d.phone, ValidKey: func(k string) bool { return slices.Contains(testKeys, k) },
-		PasswordHash: func() string { return d.hash }, Hosts: func() []string { return []string{"phone.example.test"} },
+		PasswordHash: func() string { d.phone.mu.Lock(); defer d.phone.mu.Unlock(); return d.hash }, Hosts: func() []string { return []string{"phone.example.test"} },
 	})
 	d.server.now = func() time.Time { return d.now }
 	return d
