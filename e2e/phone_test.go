@@ -83,8 +83,8 @@ type line struct {
 type call struct {
 	ID, Direction, State, Peer, Via string
 	PeerName                        string  `json:"peer_name"`
-	Duration                        float64 `json:"duration_s"`
 	Heard                           string  `json:"dtmf_heard"`
+	Duration                        float64 `json:"duration_s"`
 	Reason                          struct{ Title, Hint string }
 	RTP                             struct {
 		Local, Remote, Codec string
@@ -166,7 +166,7 @@ func (p *phone) start() {
 	p.t.Cleanup(func() {
 		running.stop()
 		if p.t.Failed() {
-			p.t.Logf("%s:\n%s\nat the proxy:\n%s", p.name, running.log.tail(120), lab.conversation(p.user))
+			p.t.Logf("%s:\n%s\nits events:\n%s\nat the proxy:\n%s", p.name, running.log.tail(120), p.events.tail(20), lab.conversation(":"+p.user+"@"))
 		}
 		if text := running.log.since(0, crash); len(text) > 0 {
 			p.t.Errorf("%s crashed:\n%s", p.name, running.log.tail(60))
@@ -435,7 +435,7 @@ func (l line) cause() string {
 	for _, s := range l.Servers {
 		causes = append(causes, s.Cause)
 	}
-	return strings.Join(causes, "; ")
+	return strings.Trim(strings.Join(causes, "; "), "; ")
 }
 
 // wantCallRTP waits until the newest call has a stream, and returns where the phone listens for it.
