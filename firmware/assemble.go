@@ -115,6 +115,7 @@ func (l *loop) machines(random io.Reader) {
 	l.keys = &keypad.Debouncer{}
 	l.brain = phone.New(phoneConfig(l.settings))
 	l.agent = sip.New(sipConfig(l.settings, l.addrs, l.sockets, random))
+	l.voice.SetVolume(l.brain.View().Volume)
 	if len(l.addrs) == 0 {
 		l.tell(phone.Network{Up: false})
 	}

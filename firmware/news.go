@@ -199,13 +199,30 @@ func (l *loop) voiceNews(ev media.Event) {
 	}
 }
 
-// endReason puts the end of a call into words.
+// endReason puts the end of a call into words. What the agent found out by itself has no response to go
+// by, only its cause.
 func endReason(ev sip.Ended) phone.Reason {
+	cause := strings.ToLower(ev.Cause)
 	switch {
-	case ev.Remote && ev.Code == 200:
+	case ev.Code == 200 && ev.Remote:
 		return phone.HungUp
 	case ev.Code == 200:
 		return phone.Finished
+	case ev.Remote && ev.Code == 487 && (strings.Contains(cause, "cause=200") || strings.Contains(cause, "elsewhere")):
+		// RFC 3326: another telephone took it.
+		return phone.AnsweredElsewhere
+	case ev.Remote:
+		return phone.ReasonFor(ev.Code)
+	case ev.Code == 408:
+		return phone.NoReply
+	case strings.Contains(cause, "not registered"):
+		return phone.NotRegistered
+	case strings.Contains(cause, "certificate"):
+		return phone.NotTrusted
+	case strings.Contains(cause, "name server") || strings.Contains(cause, "no such"):
+		return phone.ServerNotFound
+	case ev.Code == 503:
+		return phone.Unreachable
 	}
 	return phone.ReasonFor(ev.Code)
 }
@@ -215,10 +232,7 @@ func registrationReason(ev sip.Registration) phone.Reason {
 	if ev.State != string(phone.LineFailed) {
 		return phone.Reason{}
 	}
-	if ev.Code != 0 {
-		return phone.ReasonFor(ev.Code)
-	}
-	return phone.NoReply
+	return phone.ReasonForLine(ev.Code)
 }
 
 // digitOfInfo reads a digit from an INFO body: application/dtmf-relay ("Signal=5") or application/dtmf ("5").

@@ -76,11 +76,16 @@ func phoneConfig(s config.Settings) phone.Config {
 	}
 	for i, l := range s.Line {
 		c.Lines = append(c.Lines, phone.LineConfig{
-			Number: i + 1, Name: l.DisplayName, User: l.UserID, Enabled: inService(l),
+			Number: i + 1, Name: shortName(s, i), User: l.UserID, Enabled: inService(l), DND: s.User.DNDSetting,
 			MakeCallWithoutReg: l.MakeCallWithoutReg || !l.Register,
 		})
 	}
 	return c
+}
+
+// shortName is what the screen calls a line: the label of the line key that belongs to it.
+func shortName(s config.Settings, line int) string {
+	return strings.ReplaceAll(s.Phone.LineKey[line].ShortName, "$USER", s.Line[line].UserID)
 }
 
 // localMedia says what we can do in a call on one line; the address comes later.

@@ -17,7 +17,7 @@ const contract = `{
    "active":"udp:127.0.0.11:5060","mwi":{"new":0,"old":0},
    "servers":[{"leg":"primary","name":"a.example.test","transport":"udp","address":"127.0.0.11:5060","priority":10,"weight":1,
      "state":"up","since_s":9.1,"cause":"","registered":true,"expires_s":41,"in_use":true}]}],
- "calls":[{"id":"c1","line":1,"direction":"out","state":"connected","peer":"1002","peer_name":"","via":"udp:127.0.0.11:5060","duration_s":3.2,
+ "calls":[{"id":"c1","line":1,"direction":"out","state":"connected","peer":"1002","peer_name":"","via":"udp:127.0.0.11:5060","duration_s":3.2,"dtmf_sent":"","dtmf_heard":"",
    "reason":{"title":"","hint":""},
    "rtp":{"local":"127.0.0.1:16384","remote":"127.0.0.21:4000","codec":"PCMU","ptime_ms":20,"srtp":false,"tx_packets":160,"rx_packets":158,
      "rx_lost":0,"rx_late":0,"concealed_ms":0,"jitter_ms":0.4,"buffer_ms":20,"rtt_ms":1,"mos_lq":4.4}}],
