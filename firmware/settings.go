@@ -37,8 +37,11 @@ func sipConfig(s config.Settings, addrs []netip.Addr, sockets [8]netip.AddrPort,
 		Random:        random,
 	}
 	for i, l := range s.Line {
+		if !inService(l) {
+			continue
+		}
 		c.Lines = append(c.Lines, sip.Line{
-			Number: i + 1, Enabled: inService(l), User: l.UserID, AuthID: l.AuthID,
+			Number: i + 1, Enabled: true, User: l.UserID, AuthID: l.AuthID,
 			Password: sip.Secret(l.Password.Reveal()), DisplayName: l.DisplayName, SIPURI: l.SIPURI,
 			Proxy: l.Proxy, OutboundProxy: l.OutboundProxy, Transport: l.SIPTransport,
 			UseSRV: l.UseDNSSRV, SRVAutoPrefix: l.DNSSRVAutoPrefix, UseOBProxyInDialog: l.UseOBProxyInDialog,

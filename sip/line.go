@@ -152,7 +152,7 @@ func (a *Agent) lineFor(f *flow, uri *sipmsg.Uri) *line {
 	user := plainUser(uri.User)
 	var found *line
 	for _, ln := range a.lines {
-		if user != "" && user != plainUser(ln.cfg.User) && user != plainUser(ln.aor().uri.User) {
+		if !ln.cfg.Enabled || user != "" && user != plainUser(ln.cfg.User) && user != plainUser(ln.aor().uri.User) {
 			continue
 		}
 		if ln.owns(f) {
@@ -163,6 +163,20 @@ func (a *Agent) lineFor(f *flow, uri *sipmsg.Uri) *line {
 		}
 	}
 	return found
+}
+
+// anyLine is the line whose flow this is, else the first in service.
+func (a *Agent) anyLine(f *flow) (first *line) {
+	for _, ln := range a.lines {
+		switch {
+		case !ln.cfg.Enabled:
+		case ln.owns(f):
+			return ln
+		case first == nil:
+			first = ln
+		}
+	}
+	return first
 }
 
 // plainUser is a user part as it compares: without escapes. RFC 3261 section 19.1.4.

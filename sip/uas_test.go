@@ -135,7 +135,7 @@ func TestEveryAnswerToARequestOutsideACall(t *testing.T) {
 		{"BYE of no call gets 481", []string{"BYE"}, 481, ""},
 		{"BYE of another call gets 481", []string{"BYE", "To: <sip:1001@10.0.0.1>;tag=gone"}, 481, ""},
 		{"INFO of no call gets 481", []string{"INFO"}, 481, ""},
-		{"INVITE of a call we do not know starts one where anyone may call", []string{"INVITE", "To: <sip:1001@10.0.0.1>;tag=gone"}, 100, ""},
+		{"INVITE of a call we do not know gets 481", []string{"INVITE", "To: <sip:1001@10.0.0.1>;tag=gone"}, 481, ""},
 		{"CANCEL of nothing gets 481", []string{"CANCEL"}, 481, ""},
 		{"ACK of nothing gets nothing", []string{"ACK"}, 0, ""},
 		{"an unknown event gets 489", []string{"NOTIFY", "Event: presence"}, 489, "Allow-Events: " + events},
@@ -145,7 +145,7 @@ func TestEveryAnswerToARequestOutsideACall(t *testing.T) {
 		{"a method is upper or lower case", []string{"invite"}, 501, ""},
 	} {
 		t.Run(strings.ReplaceAll(tt.sentence, " ", "_"), func(t *testing.T) {
-			b := newBench(t, nil)
+			b := newBench(t, func(c *Config) { c.BlockNonproxy = true })
 			_, got := b.receive(b.request(tt.request[0], tt.request[1:]...))
 			code := 0
 			if len(got) > 0 {
@@ -376,24 +376,25 @@ func TestUserParts(t *testing.T) {
 	}
 }
 
-func TestInviteOfAForgottenCall(t *testing.T) {
-	b := newBench(t, func(c *Config) { c.BlockNonproxy = true })
-	if _, got := b.receive(b.request("INVITE", "To: <sip:1001@10.0.0.1>;tag=gone")); got[len(got)-1].StatusCode != 481 {
-		t.Errorf("got %d, want 481", got[len(got)-1].StatusCode)
+// Without Block_Nonproxy_SIP the phone answers anyone, whomever they ask for, as long as it has a line in service.
+func TestAPhoneThatAnswersAnyone(t *testing.T) {
+	for _, request := range [][]string{{"uri=sip:nobody@10.0.0.50"}, {"To: <sip:1001@10.0.0.1>;tag=gone"}} {
+		b := newBench(t, nil)
+		if _, got := b.receive(b.request("INVITE", request...)); got[len(got)-1].StatusCode != 100 {
+			t.Errorf("%v: got %d, want 100", request, got[len(got)-1].StatusCode)
+		}
+		b = newBench(t, func(c *Config) { c.Lines[0].Enabled = false })
+		if _, got := b.receive(b.request("INVITE", request...)); got[len(got)-1].StatusCode != 404 {
+			t.Errorf("%v without a line in service: got %d, want 404", request, got[len(got)-1].StatusCode)
+		}
 	}
 }
 
-// Every message of RFC 4475 and RFC 5118 is answered as its index asks, by a phone that has the user of the
-// Request-URI and lets anyone call. None of those that are wrong rings.
+// Every message of RFC 4475 and RFC 5118 is answered as its index asks, by a phone that answers anyone. None of those
+// that are wrong rings.
 func TestTortureAtTheAgent(t *testing.T) {
 	for _, c := range tortureCases(t) {
-		b := newBench(t, func(cfg *Config) {
-			cfg.BlockNonproxy = false
-			cfg.Lines[0].User = "user"
-			if v := Admit(c.data, false); v.Request != nil && v.Request.Recipient.User != "" {
-				cfg.Lines[0].User = v.Request.Recipient.User
-			}
-		})
+		b := newBench(t, nil)
 		out := b.agent.Step(b.now, Received{b.flow, c.data})
 		got := "discard"
 		for _, n := range out.Net {

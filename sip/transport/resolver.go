@@ -21,7 +21,7 @@ const (
 	askTimeout  = 8 * time.Second        // for a whole Question with all its aliases
 	helpAfter   = time.Second            // with no answer, servers thought dead are asked too
 	secondVoice = 200 * time.Millisecond // a negative answer waits so long for another server's positive one
-	lateLimit   = 800 * time.Millisecond // a server that was outrun and says nothing for so long is marked
+	lateLimit   = 700 * time.Millisecond // a server that was outrun and says nothing for so long is marked
 	penaltyLow  = 30 * time.Second       // for which a server that failed is not asked first; doubles
 	penaltyHigh = 5 * time.Minute
 	deadAfter   = 2 // marks against a server; being late counts one, no answer at all two
@@ -161,14 +161,14 @@ func (r *Resolver) exchange(outer context.Context, deadline time.Time, name stri
 	second.Stop()
 	defer second.Stop()
 	var negative *dns.Msg
-	var failure error
+	failures := map[netip.AddrPort]error{}
 	for {
 		select {
 		case <-ctx.Done():
 			if negative != nil {
 				return negative, nil
 			}
-			return nil, cmp.Or(failure, errors.New("no name server answers in time"))
+			return nil, cmp.Or(telling(servers, failures), errors.New("no name server answers in time"))
 		case <-help.C:
 			ask(dead)
 			dead = nil
@@ -178,7 +178,7 @@ func (r *Resolver) exchange(outer context.Context, deadline time.Time, name stri
 			waiting = slices.DeleteFunc(waiting, func(s netip.AddrPort) bool { return s == answer.server })
 			switch {
 			case answer.err != nil:
-				failure = worse(failure, answer.err)
+				failures[answer.server] = answer.err
 			case len(read(answer.m, name, qtype).records) > 0 || read(answer.m, name, qtype).alias != "":
 				return answer.m, nil
 			case negative == nil:
@@ -193,7 +193,7 @@ func (r *Resolver) exchange(outer context.Context, deadline time.Time, name stri
 				ask(dead)
 				dead = nil
 			default:
-				return nil, failure
+				return nil, telling(servers, failures)
 			}
 		}
 	}
@@ -253,13 +253,17 @@ func (e rcodeError) Error() string {
 	return fmt.Sprintf("%s from name server %s", dns.RcodeToString[e.code], e.server.Addr())
 }
 
-// worse keeps the failure that says more: a server that answered is of more interest than a silent one.
-func worse(a, b error) error {
-	var code rcodeError
-	if a == nil || !errors.As(a, &code) && errors.As(b, &code) {
-		return b
+// telling picks the failure that says most: of the first server that answered, else of the first one.
+func telling(servers []netip.AddrPort, failures map[netip.AddrPort]error) error {
+	var first error
+	for _, s := range servers {
+		var code rcodeError
+		if errors.As(failures[s], &code) {
+			return code
+		}
+		first = cmp.Or(first, failures[s])
 	}
-	return a
+	return first
 }
 
 // askServer asks one server: over UDP with EDNS0, without it if that is not understood, over TCP what is
