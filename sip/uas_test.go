@@ -415,3 +415,57 @@ func TestTortureAtTheAgent(t *testing.T) {
 		}
 	}
 }
+
+// A peer of RFC 2543 has no unique branch: repetition, CANCEL and ACK are matched by the rest. RFC 3261 section 17.2.3.
+func TestPeersOfRFC2543(t *testing.T) {
+	b := newBench(t, nil)
+	old := []string{"Via: SIP/2.0/UDP 10.0.0.1:5060", "Call-ID: old"}
+	invite := b.request("INVITE", old...)
+	out, _ := b.receive(invite)
+	id := out.Events[0].(Incoming).ID
+	if out, got := b.receive(invite); len(out.Events) != 0 || len(got) != 1 || got[0].StatusCode != 100 {
+		t.Errorf("the INVITE again: %v, %v", out.Events, got)
+	}
+	b.agent.Step(b.now, Ring{id})
+	out, got := b.receive(b.request("CANCEL", old...))
+	if len(got) != 2 || got[0].StatusCode != 200 || got[1].StatusCode != 487 || len(out.Events) != 1 {
+		t.Fatalf("its CANCEL: %v, %v", out.Events, got)
+	}
+	b.receive(b.request("ACK", append(old, "To: "+got[1].To().Value())...))
+	b.now = b.now.Add(2 * time.Second)
+	if out := b.agent.Step(b.now, Tick{}); len(out.Net) != 0 {
+		t.Errorf("its ACK did not end the 487: %v", out.Net)
+	}
+}
+
+// With the same randomness the same inputs lead to the same outputs, whatever the order of maps.
+func TestRepeatable(t *testing.T) {
+	play := func() string {
+		b := newBench(t, func(c *Config) {
+			for i := range 4 {
+				l := c.Lines[0]
+				l.Number, l.Register, l.User = i+2, true, fmt.Sprint(2000+i)
+				c.Lines = append(c.Lines, l)
+			}
+		})
+		var all strings.Builder
+		step := func(in Input) { fmt.Fprintf(&all, "%+v\n", b.agent.Step(b.now, in)) }
+		for i := range 6 {
+			step(Invite{ID: ID(2*i + 1), Line: i%5 + 1, To: fmt.Sprint(i)})
+		}
+		for range 10 {
+			b.now = b.now.Add(700 * time.Millisecond)
+			step(Tick{})
+		}
+		step(Unreachable{Remote: b.flow.Remote, Cause: "refused"})
+		step(Configure{Config{Timers: DefaultTimers()}})
+		step(Shutdown{})
+		return all.String()
+	}
+	first := play()
+	for range 5 {
+		if play() != first {
+			t.Fatal("two runs differ")
+		}
+	}
+}
