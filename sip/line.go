@@ -152,7 +152,7 @@ func (a *Agent) lineFor(f *flow, uri *sipmsg.Uri) *line {
 	user := plainUser(uri.User)
 	var found *line
 	for _, ln := range a.lines {
-		if user != "" && user != plainUser(ln.cfg.User) && user != plainUser(ln.aor().uri.User) {
+		if !ln.cfg.Enabled || user != "" && user != plainUser(ln.cfg.User) && user != plainUser(ln.aor().uri.User) {
 			continue
 		}
 		if ln.owns(f) {

@@ -87,12 +87,12 @@ func (a *Agent) acceptable(now time.Time, tx *serverTx, inDialog bool) bool {
 		if s := req.Recipient.Scheme; s != "sip" && s != "sips" {
 			return refuse(416)
 		}
-		// Section 12.2.2: of a dialog we know nothing about. An INVITE may be accepted all the same, lest a
-		// call be lost with a restart; we do so where anyone may call.
-		unknown := toTag(req) != "" && req.Method != sipmsg.OPTIONS && req.Method != sipmsg.NOTIFY
 		if tx.line = a.lineFor(tx.flow, &req.Recipient); tx.line == nil && !a.cfg.BlockNonproxy {
 			tx.line = a.anyLine(tx.flow) // the phone answers anyone, whomever they ask for
 		}
+		// Section 12.2.2 leaves it to the callee whether an INVITE of a dialog it knows nothing about begins one
+		// anew. From our own servers it would be the re-INVITE of a call that has ended, and must not ring.
+		unknown := toTag(req) != "" && req.Method != sipmsg.OPTIONS && req.Method != sipmsg.NOTIFY
 		switch {
 		case unknown && (req.Method != sipmsg.INVITE || a.cfg.BlockNonproxy):
 			return refuse(481)

@@ -116,7 +116,7 @@ func TestEveryAnswerToARequestOutsideACall(t *testing.T) {
 		{"OPTIONS says which events we take", []string{"OPTIONS"}, 200, "Allow-Events: " + events},
 		{"a bad request gets 400 of the gate", []string{"OPTIONS", "Max-Forwards: 300"}, 400, ""},
 		{"another CSeq method gets 400", []string{"OPTIONS", "CSeq: 1 INVITE"}, 400, ""},
-		{"who answers anyone answers whomever they ask for", []string{"INVITE", "uri=sip:nobody@10.0.0.50"}, 100, ""},
+		{"an unknown user gets 404", []string{"INVITE", "uri=sip:nobody@10.0.0.50"}, 404, ""},
 		{"REGISTER is not for us", []string{"REGISTER"}, 405, "Allow: " + allowed},
 		{"UPDATE is not for us", []string{"UPDATE"}, 405, "Allow: " + allowed},
 		{"REFER is not for us yet", []string{"REFER", "Refer-To: <sip:x@y>"}, 405, "Allow: " + allowed},
@@ -135,7 +135,7 @@ func TestEveryAnswerToARequestOutsideACall(t *testing.T) {
 		{"BYE of no call gets 481", []string{"BYE"}, 481, ""},
 		{"BYE of another call gets 481", []string{"BYE", "To: <sip:1001@10.0.0.1>;tag=gone"}, 481, ""},
 		{"INFO of no call gets 481", []string{"INFO"}, 481, ""},
-		{"INVITE of a call we do not know starts one where anyone may call", []string{"INVITE", "To: <sip:1001@10.0.0.1>;tag=gone"}, 100, ""},
+		{"INVITE of a call we do not know gets 481", []string{"INVITE", "To: <sip:1001@10.0.0.1>;tag=gone"}, 481, ""},
 		{"CANCEL of nothing gets 481", []string{"CANCEL"}, 481, ""},
 		{"ACK of nothing gets nothing", []string{"ACK"}, 0, ""},
 		{"an unknown event gets 489", []string{"NOTIFY", "Event: presence"}, 489, "Allow-Events: " + events},
@@ -145,7 +145,7 @@ func TestEveryAnswerToARequestOutsideACall(t *testing.T) {
 		{"a method is upper or lower case", []string{"invite"}, 501, ""},
 	} {
 		t.Run(strings.ReplaceAll(tt.sentence, " ", "_"), func(t *testing.T) {
-			b := newBench(t, nil)
+			b := newBench(t, func(c *Config) { c.BlockNonproxy = true })
 			_, got := b.receive(b.request(tt.request[0], tt.request[1:]...))
 			code := 0
 			if len(got) > 0 {
@@ -376,24 +376,25 @@ func TestUserParts(t *testing.T) {
 	}
 }
 
-func TestInviteOfAForgottenCall(t *testing.T) {
-	b := newBench(t, func(c *Config) { c.BlockNonproxy = true })
-	if _, got := b.receive(b.request("INVITE", "To: <sip:1001@10.0.0.1>;tag=gone")); got[len(got)-1].StatusCode != 481 {
-		t.Errorf("got %d, want 481", got[len(got)-1].StatusCode)
+// Without Block_Nonproxy_SIP the phone answers anyone, whomever they ask for, as long as it has a line in service.
+func TestAPhoneThatAnswersAnyone(t *testing.T) {
+	for _, request := range [][]string{{"uri=sip:nobody@10.0.0.50"}, {"To: <sip:1001@10.0.0.1>;tag=gone"}} {
+		b := newBench(t, nil)
+		if _, got := b.receive(b.request("INVITE", request...)); got[len(got)-1].StatusCode != 100 {
+			t.Errorf("%v: got %d, want 100", request, got[len(got)-1].StatusCode)
+		}
+		b = newBench(t, func(c *Config) { c.Lines[0].Enabled = false })
+		if _, got := b.receive(b.request("INVITE", request...)); got[len(got)-1].StatusCode != 404 {
+			t.Errorf("%v without a line in service: got %d, want 404", request, got[len(got)-1].StatusCode)
+		}
 	}
 }
 
-// Every message of RFC 4475 and RFC 5118 is answered as its index asks, by a phone that has the user of the
-// Request-URI and lets anyone call. None of those that are wrong rings.
+// Every message of RFC 4475 and RFC 5118 is answered as its index asks, by a phone that answers anyone. None of those
+// that are wrong rings.
 func TestTortureAtTheAgent(t *testing.T) {
 	for _, c := range tortureCases(t) {
-		b := newBench(t, func(cfg *Config) {
-			cfg.BlockNonproxy = false
-			cfg.Lines[0].User = "user"
-			if v := Admit(c.data, false); v.Request != nil && v.Request.Recipient.User != "" {
-				cfg.Lines[0].User = v.Request.Recipient.User
-			}
-		})
+		b := newBench(t, nil)
 		out := b.agent.Step(b.now, Received{b.flow, c.data})
 		got := "discard"
 		for _, n := range out.Net {
@@ -411,6 +412,60 @@ func TestTortureAtTheAgent(t *testing.T) {
 		}
 		if !slices.Contains(c.expect, got) {
 			t.Errorf("%s: got %s, want %v", c.file, got, c.expect)
+		}
+	}
+}
+
+// A peer of RFC 2543 has no unique branch: repetition, CANCEL and ACK are matched by the rest. RFC 3261 section 17.2.3.
+func TestPeersOfRFC2543(t *testing.T) {
+	b := newBench(t, nil)
+	old := []string{"Via: SIP/2.0/UDP 10.0.0.1:5060", "Call-ID: old"}
+	invite := b.request("INVITE", old...)
+	out, _ := b.receive(invite)
+	id := out.Events[0].(Incoming).ID
+	if out, got := b.receive(invite); len(out.Events) != 0 || len(got) != 1 || got[0].StatusCode != 100 {
+		t.Errorf("the INVITE again: %v, %v", out.Events, got)
+	}
+	b.agent.Step(b.now, Ring{id})
+	out, got := b.receive(b.request("CANCEL", old...))
+	if len(got) != 2 || got[0].StatusCode != 200 || got[1].StatusCode != 487 || len(out.Events) != 1 {
+		t.Fatalf("its CANCEL: %v, %v", out.Events, got)
+	}
+	b.receive(b.request("ACK", append(old, "To: "+got[1].To().Value())...))
+	b.now = b.now.Add(2 * time.Second)
+	if out := b.agent.Step(b.now, Tick{}); len(out.Net) != 0 {
+		t.Errorf("its ACK did not end the 487: %v", out.Net)
+	}
+}
+
+// With the same randomness the same inputs lead to the same outputs, whatever the order of maps.
+func TestRepeatable(t *testing.T) {
+	play := func() string {
+		b := newBench(t, func(c *Config) {
+			for i := range 4 {
+				l := c.Lines[0]
+				l.Number, l.Register, l.User = i+2, true, fmt.Sprint(2000+i)
+				c.Lines = append(c.Lines, l)
+			}
+		})
+		var all strings.Builder
+		step := func(in Input) { fmt.Fprintf(&all, "%+v\n", b.agent.Step(b.now, in)) }
+		for i := range 6 {
+			step(Invite{ID: ID(2*i + 1), Line: i%5 + 1, To: fmt.Sprint(i)})
+		}
+		for range 10 {
+			b.now = b.now.Add(700 * time.Millisecond)
+			step(Tick{})
+		}
+		step(Unreachable{Remote: b.flow.Remote, Cause: "refused"})
+		step(Configure{Config{Timers: DefaultTimers()}})
+		step(Shutdown{})
+		return all.String()
+	}
+	first := play()
+	for range 5 {
+		if play() != first {
+			t.Fatal("two runs differ")
 		}
 	}
 }
