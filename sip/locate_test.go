@@ -342,6 +342,22 @@ func TestLocateInPieces(t *testing.T) {
 	s.wantServers("the first server is enough to begin", "udp:192.0.2.1:5060")
 }
 
+// While the address of a new target is awaited, the one of the old target is in use but no longer asked for.
+func TestLocateNextOfWhatIsNeeded(t *testing.T) {
+	s := startScene(t, LocateConfig{Proxy: "example.test", UseSRV: true, AutoPrefix: true, NoIPv6: true},
+		zone{"_sip._udp.example.test SRV 100 10 0 5060 a.example.test", "a.example.test A 110 192.0.2.1"})
+	s.now = s.now.Add(100 * time.Second)
+	srv := s.l.Tick(s.now)
+	s.zone = zone{"_sip._udp.example.test SRV 100 10 0 5060 b.example.test"}
+	if q := s.l.Answer(s.now, s.zone.answer(srv[0])); fmt.Sprint(q) != "[{b.example.test A}]" {
+		t.Fatalf("the new target is asked for: %v", q)
+	}
+	s.wantServers("the old server stays until then", "udp:192.0.2.1:5060")
+	if got := s.l.Next().Sub(s.now); got != askLimit {
+		t.Errorf("the next tick is due after %v, want %v", got, askLimit)
+	}
+}
+
 func TestLocateLimits(t *testing.T) {
 	var z zone
 	for i := range 40 {
