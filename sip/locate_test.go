@@ -376,6 +376,8 @@ func TestLocateLimits(t *testing.T) {
 	}
 }
 
+const draws = 5000
+
 // weighted draws the order of three targets over and over and counts who is first.
 func weighted(t *testing.T, weights ...int) []int {
 	var z zone
@@ -384,7 +386,7 @@ func weighted(t *testing.T, weights ...int) []int {
 	}
 	random := rand.NewChaCha8([32]byte{1})
 	first := make([]int, len(weights))
-	for range 20000 {
+	for range draws {
 		s := startScene(t, LocateConfig{Proxy: "w.test", UseSRV: true, AutoPrefix: true, NoIPv6: true, Random: random}, z)
 		first[s.l.Servers()[0].Addr.Port()-5000]++
 	}
@@ -394,8 +396,8 @@ func weighted(t *testing.T, weights ...int) []int {
 func TestLocateWeights(t *testing.T) {
 	near := func(sentence string, got int, share float64) {
 		t.Helper()
-		if want := share * 20000; float64(got) < want-300 || float64(got) > want+300 {
-			t.Errorf("%s: %d of 20000, want about %.0f", sentence, got, want)
+		if want := share * draws; float64(got) < want-0.02*draws || float64(got) > want+0.02*draws {
+			t.Errorf("%s: %d of %d, want about %.0f", sentence, got, draws, want)
 		}
 	}
 	f := weighted(t, 90, 10)
