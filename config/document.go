@@ -131,7 +131,7 @@ A profile is an XML document with one element per parameter:
 - What a profile does not name stays as it is, and what the phone does not know is ignored and counted. The last of
   several elements for one parameter wins. Names are case-sensitive; one that differs in case only is accepted.
 - A wrong value is refused alone: the parameter keeps what it had, and the log names the line and the reason.
-- An empty element clears a text or a secret. It leaves a Bool, Choice, number or time as it was. ` + "`\"\"`" + ` is the empty text.
+- An empty element clears a text or a secret (never ` + "`Admin_Password`" + `). It leaves a Bool, Choice, number or time as it was. ` + "`\"\"`" + ` is the empty text.
 - The attribute ` + "`ua`" + ` says what the login *user* may do: ` + "`na`" + ` nothing, ` + "`ro`" + ` look, ` + "`rw`" + ` change. ` + "`preserve-value=\"y\"`" + ` changes that
   and leaves the value alone.
 - A secret made of asterisks only means "unchanged". A dump without secrets has them as comments.

@@ -77,8 +77,11 @@ func someSettings(t *testing.T, r *rand.Rand) Settings {
 			t.Fatalf("%s is set to %q and gives %q", e.Tag, text, got)
 		}
 		if r.IntN(5) == 0 {
-			e.setAccess(&s, []string{"na", "ro", "rw"}[r.IntN(3)], false)
+			e.setAccess(&s, []string{"na", "ro", "rw"}[r.IntN(3)])
 		}
+	}
+	if len(s.Access) == 0 {
+		s.Access = nil
 	}
 	return s
 }

@@ -292,7 +292,7 @@ func (p *parser) parameter(name string, attributes []xml.Attr) {
 			switch a.Value {
 			case "na", "ro", "rw":
 				p.ua = a.Value
-				e.setAccess(&p.settings, a.Value, true)
+				e.setAccess(&p.settings, a.Value)
 			default:
 				p.refuse(a.Value, errors.New("is no access right; ua must be na, ro or rw"))
 			}

@@ -156,6 +156,7 @@ func TestParseDocuments(t *testing.T) {
 		{"an unknown entity", "<flat-profile>\n<Proxy_1_>&evil;</Proxy_1_></flat-profile>", "line 2: the profile is no XML: invalid character entity &evil;"},
 		{"a NUL by escape", "<flat-profile>\n<Proxy_1_>&#0;</Proxy_1_></flat-profile>", "line 2: the profile is no XML: illegal character code U+0000"},
 		{"crossed elements", "<flat-profile>\n<Proxy_1_>\n</Proxy_2_></flat-profile>", "line 3: the profile is no XML: <Proxy_1_> is closed by </Proxy_2_>"},
+		{"a value before the break", "<flat-profile>" + value + `<SIP_T2 ua="ro">1</SIP_T2>` + "\n</Proxy_2_>", "line 2: the profile is no XML: <flat-profile> is closed by </Proxy_2_>"},
 		{"an unclosed element", "<flat-profile>\n<Proxy_1_>\n", "line 3: the profile ends inside <Proxy_1_>"},
 		{"half a tag", "<flat-profile>\n<Proxy_1_", "line 2: the profile is no XML: unexpected EOF"},
 		{"an end too many", "<flat-profile></flat-profile></x>", "line 1: the profile is no XML: </x> ends nothing"},

@@ -22,19 +22,17 @@ func MatchRSC(template string, code int) bool {
 	return false
 }
 
-// matchDigits compares one entry of a template with the three digits of a code.
+// matchDigits compares one valid entry of a template with the three digits of a code.
 func matchDigits(entry, digits string) bool {
 	for i := range len(entry) {
-		switch {
-		case entry[i] == '*':
+		if entry[i] == '*' {
 			return true
-		case i == len(digits):
-			return false
-		case entry[i] != '?' && entry[i] != digits[i]:
+		}
+		if entry[i] != '?' && entry[i] != digits[i] {
 			return false
 		}
 	}
-	return len(entry) == len(digits)
+	return true
 }
 
 // validRSC reports whether one entry can match a status code: three digits or ?, or fewer and a *.

@@ -1,9 +1,6 @@
 package config
 
-import (
-	"fmt"
-	"maps"
-)
+import "fmt"
 
 // Implementation constants: how many of each this phone has.
 const (
@@ -27,7 +24,8 @@ type Settings struct {
 	AttConsole   AttConsole   `page:"Att Console"`
 
 	// Access holds, by tag, what the login "user" may do with a parameter where a profile changed it:
-	// na, ro or rw (reference B.1.2). A map in here is never changed, only replaced: copies share it.
+	// na, ro or rw (reference B.1.2). Copies share the map, so it is never changed, only replaced;
+	// nil if there is nothing in it.
 	Access map[string]string
 }
 
@@ -82,23 +80,14 @@ func (e *entry) access(s *Settings) string {
 }
 
 // setAccess keeps a changed access right. Only what differs from the definition is kept, so that equal
-// settings compare equal. The map is replaced, never written, unless the caller owns it.
-func (e *entry) setAccess(s *Settings, ua string, owned bool) {
-	if e.access(s) == ua {
-		return
-	}
-	if !owned {
-		s.Access = maps.Clone(s.Access)
-	}
+// settings compare equal. It writes into the map: s must not share it.
+func (e *entry) setAccess(s *Settings, ua string) {
 	if ua == e.Access {
 		delete(s.Access, e.Tag)
-	} else {
-		if s.Access == nil {
-			s.Access = make(map[string]string)
-		}
-		s.Access[e.Tag] = ua
+		return
 	}
-	if len(s.Access) == 0 {
-		s.Access = nil
+	if s.Access == nil {
+		s.Access = make(map[string]string)
 	}
+	s.Access[e.Tag] = ua
 }

@@ -127,7 +127,7 @@ func TestCannotStart(t *testing.T) {
 		flags        []string
 	}{
 		{"unreadable profile", `missing\.xml`, []string{"-state", filepath.Join(dir, "s1"), "-profile", filepath.Join(dir, "missing.xml"), "-web", "off"}},
-		{"profile is none", `flat-profile`, []string{"-state", filepath.Join(dir, "s2"), "-profile", file, "-web", "off"}},
+		{"profile is none", `profile.*line 1`, []string{"-state", filepath.Join(dir, "s2"), "-profile", file, "-web", "off"}},
 		{"web port in use", `8080.*in use`, []string{"-state", filepath.Join(dir, "s3"), "-web", addr.String() + ":8080"}},
 		{"SIP port in use", `5060.*in use`, []string{"-state", filepath.Join(dir, "s4"), "-profile", profile, "-web", "off"}},
 		{"unwritable state", `file`, []string{"-state", filepath.Join(file, "below"), "-web", "off"}},

@@ -241,11 +241,12 @@ func TestRedirect(t *testing.T) {
 // fragments.
 func TestBigInvite(t *testing.T) {
 	t.Parallel()
-	long := ";note=" + strings.Repeat("x", 400)
+	long := ";note=" + strings.Repeat("x", 190)
+	name, agent := strings.Repeat("A long name. ", 15), strings.Repeat("long/1.0 ", 25)
 	t.Run("TCP", func(t *testing.T) {
 		t.Parallel()
 		callee := startSIPp(t, sippOptions{scenario: "callee"})
-		p := startPhone(t, phoneOptions{})
+		p := startPhone(t, phoneOptions{profile: map[string]string{"Display_Name_1_": name, "SIP_User_Agent_Name": agent}})
 		mark := lab.proxy.log.mark()
 		id := p.dial("sip:" + callee.number + "@example.test" + long)
 		p.wantCall("a big INVITE", "connected", id)
@@ -260,11 +261,11 @@ func TestBigInvite(t *testing.T) {
 		t.Parallel()
 		callee := startSIPp(t, sippOptions{scenario: "callee-direct"})
 		p := startPhone(t, phoneOptions{domain: callee.addr.String(), register: "-",
-			profile: map[string]string{"Register_1_": "No", "Make_Call_Without_Reg_1_": "Yes", "Ans_Call_Without_Reg_1_": "Yes"}})
-		id := p.dial("sip:9000@" + callee.addr.String() + long + strings.Repeat("y", 400))
+			profile: map[string]string{"Register_1_": "No", "Make_Call_Without_Reg_1_": "Yes", "Ans_Call_Without_Reg_1_": "Yes", "Display_Name_1_": name, "SIP_User_Agent_Name": agent}})
+		id := p.dial("sip:9000@" + callee.addr.String() + long)
 		p.wantCall("a big INVITE to a server without TCP", "connected", id)
 		if got := callee.received("INVITE"); len(got) == 0 || len(got[0]) <= 1300 {
-			t.Errorf("the INVITE was not big: %q", got)
+			t.Errorf("the INVITE has %d bytes: %q", len(fmt.Sprint(got)), got)
 		}
 		p.hangup(id)
 		callee.wantDone("a big INVITE by UDP")

@@ -72,6 +72,7 @@ type status struct {
 type line struct {
 	Line                        int
 	User, Domain, State, Active string
+	Cause                       string
 	Servers                     []struct {
 		Name, Transport, Address, State, Cause string
 		Registered                             bool
@@ -82,6 +83,7 @@ type line struct {
 type call struct {
 	ID, Direction, State, Peer, Via string
 	PeerName                        string  `json:"peer_name"`
+	Heard                           string  `json:"dtmf_heard"`
 	Duration                        float64 `json:"duration_s"`
 	Reason                          struct{ Title, Hint string }
 	RTP                             struct {
@@ -164,7 +166,7 @@ func (p *phone) start() {
 	p.t.Cleanup(func() {
 		running.stop()
 		if p.t.Failed() {
-			p.t.Logf("%s:\n%s\nat the proxy:\n%s", p.name, running.log.tail(120), lab.conversation(p.user))
+			p.t.Logf("%s:\n%s\nits events:\n%s\nat the proxy:\n%s", p.name, running.log.tail(120), p.events.tail(20), lab.conversation(":"+p.user+"@"))
 		}
 		if text := running.log.since(0, crash); len(text) > 0 {
 			p.t.Errorf("%s crashed:\n%s", p.name, running.log.tail(60))
@@ -429,11 +431,11 @@ func (p *phone) terminate() {
 
 // cause is all that the status says about why line 1 is not registered.
 func (l line) cause() string {
-	var causes []string
+	causes := []string{l.Cause}
 	for _, s := range l.Servers {
 		causes = append(causes, s.Cause)
 	}
-	return strings.Join(causes, "; ")
+	return strings.Trim(strings.Join(causes, "; "), "; ")
 }
 
 // wantCallRTP waits until the newest call has a stream, and returns where the phone listens for it.

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -26,7 +27,8 @@ const (
 	tortureDir   = "../sip/testdata/torture"
 	leastExact   = 55                     // of the messages must be treated exactly as their index says
 	streamQuiet  = 600 * time.Millisecond // a stream that has said nothing for so long is taken to discard
-	ringPatience = 3 * time.Second        // for the first answer to a valid INVITE
+	packetDelay  = 60 * time.Millisecond
+	ringPatience = 3 * time.Second // for the first answer to a valid INVITE
 )
 
 // tortured is one message of RFC 4475 or RFC 5118 and what the index says a phone does with it: answer codes, accept
@@ -131,6 +133,18 @@ func TestTortureJudge(t *testing.T) {
 	}
 }
 
+// tortureLines gives the phone a line for every user the messages call, and opens it to anyone.
+func tortureLines() map[string]string {
+	settings := map[string]string{"Block_Nonproxy_SIP": "No"}
+	for i, user := range []string{"user", "UserB", "vivekg", "sips%3Auser%40example.com", "t.watson", "remote-target", "user;par=u%40example.net"} {
+		for parameter, value := range map[string]string{"User_ID": user, "Proxy": "example.test", "Register": "No",
+			"Make_Call_Without_Reg": "Yes", "Ans_Call_Without_Reg": "Yes"} {
+			settings[fmt.Sprintf("%s_%d_", parameter, i+2)] = value
+		}
+	}
+	return settings
+}
+
 // TestTorture sends every message to a running phone that answers anyone.
 func TestTorture(t *testing.T) {
 	t.Parallel()
@@ -138,7 +152,7 @@ func TestTorture(t *testing.T) {
 		name := map[bool]string{false: "UDP", true: "TCP"}[stream]
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := startPhone(t, phoneOptions{transport: name, logLevel: "info", profile: map[string]string{"Block_Nonproxy_SIP": "No"}})
+			p := startPhone(t, phoneOptions{transport: name, logLevel: "info", profile: tortureLines()})
 			at := p.sipPort(stream)
 			tormentor := startTormentor(t, at)
 			count := map[string]int{}
@@ -200,6 +214,7 @@ type tormentor struct {
 	sockets []*net.UDPConn
 	packets chan []byte
 	asked   int
+	called  atomic.Value // Request-URI of the message that was sent last, a string
 }
 
 var viaPorts = []int{5060, 5061, 5050, 5070, 6050, 19823}
@@ -207,6 +222,7 @@ var viaPorts = []int{5060, 5061, 5050, 5070, 6050, 19823}
 func startTormentor(t testing.TB, to netip.AddrPort) *tormentor {
 	t.Helper()
 	m := &tormentor{t: t, to: to, packets: make(chan []byte, 1000)}
+	m.called.Store("sip:nobody@example.test")
 	host := lab.peerHost()
 	for _, port := range viaPorts {
 		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(lab.server(host, port)))
@@ -270,22 +286,26 @@ func (m *tormentor) alive() bool {
 // a ringing INVITE, which is waited for.
 func (m *tormentor) overUDP(message tortured) []int {
 	m.t.Helper()
+	if fields := strings.Fields(string(message.message[:min(200, len(message.message))])); len(fields) > 1 {
+		m.called.Store(fields[1])
+	}
 	m.send(message.message)
 	request, id := m.options()
 	m.send(request)
 	var codes []int
 	limit := time.After(ringPatience)
-	done := false
+	var settled <-chan time.Time
 	for {
-		if done && (len(codes) == 0 || codes[len(codes)-1] > 100) {
-			return codes
-		}
 		select {
 		case packet := <-m.packets:
 			if bytes.Contains(packet, []byte(id)) {
-				done = true
+				settled = time.After(packetDelay) // an answer to another port may be read after this one
 			} else if code := statusCode(packet); code != 0 {
 				codes = append(codes, code)
+			}
+		case <-settled:
+			if len(codes) == 0 || codes[len(codes)-1] > 100 {
+				return codes
 			}
 		case <-limit:
 			return codes
@@ -304,7 +324,8 @@ func (m *tormentor) acknowledge(c *net.UDPConn, response []byte) {
 	if statusCode(response) < 200 || cseq == nil {
 		return
 	}
-	ack := []byte("ACK sip:acknowledged@example.test SIP/2.0\r\n")
+	// The Request-URI counts where the branch is none of RFC 3261 (section 17.2.3).
+	ack := fmt.Appendf(nil, "ACK %s SIP/2.0\r\n", m.called.Load())
 	seen := map[string]bool{}
 	for _, h := range ackedHeader.FindAllSubmatch(response, -1) {
 		if name := strings.ToLower(string(h[1])); !seen[name] {
@@ -320,7 +341,9 @@ func (m *tormentor) acknowledge(c *net.UDPConn, response []byte) {
 // or it has been quiet for long enough.
 func (m *tormentor) overTCP(message tortured) []int {
 	m.t.Helper()
-	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: m.sockets[0].LocalAddr().(*net.UDPAddr).IP}, Timeout: patience}
+	m.asked++
+	from := net.IPv4(127, byte(lab.block), 3, byte(m.asked)) // everyone is allowed a few connections only
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: from}, Timeout: patience}
 	c, err := dialer.Dial("tcp", m.to.String())
 	if err != nil {
 		m.t.Fatal(err)

@@ -117,6 +117,17 @@ func TestDebouncerAskedLate(t *testing.T) {
 	}
 }
 
+// The finger left before the press was long; that the release is not settled yet does not matter.
+func TestDebouncerAlmostLong(t *testing.T) {
+	var d Debouncer
+	d.Contact(at(0), hal.Contact{Key: "1", Down: true})
+	d.Contact(at(803), hal.Contact{Key: "1", Down: false})
+	got := append(d.Pressed(at(806)), d.Pressed(at(900))...)
+	if want := []Press{{"1", true, false}, {"1", false, false}}; !slices.Equal(got, want) {
+		t.Errorf("got %v\nwant %v", got, want)
+	}
+}
+
 // FuzzDebouncer: each key's presses and releases alternate, long comes between them, and the last
 // level that stood is the last told.
 func FuzzDebouncer(f *testing.F) {

@@ -287,7 +287,7 @@ func (e *Engine) Stats(id int) Stats {
 // PlayTone plays the tone of that name in the plan, in place of the one before. It ends by itself when
 // its script says so.
 func (e *Engine) PlayTone(name string) error {
-	t, ok := e.cfg.Tones.Tone(name)
+	t, ok := e.plan().Tone(name)
 	if !ok {
 		return fmt.Errorf("there is no tone %q", name)
 	}
@@ -308,7 +308,7 @@ func (e *Engine) StopTone() {
 
 // StartRing rings in the rhythm of a cadence, 1 to 9.
 func (e *Engine) StartRing(cadence int) {
-	p := compileRing(e.cfg.Tones.Cadence(cadence))
+	p := compileRing(e.plan().Cadence(cadence))
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.ring.play(p)

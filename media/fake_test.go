@@ -35,6 +35,13 @@ type wireConn struct {
 	once   sync.Once
 }
 
+// dropping sets what is lost from now on.
+func (w *wire) dropping(drop func(from, to netip.AddrPort, b []byte) bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.drop = drop
+}
+
 func (w *wire) listen(at netip.AddrPort) (net.PacketConn, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -234,3 +241,5 @@ func (p *party) took() []Event {
 }
 
 func addrPort(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
+
+func netUDP(a netip.AddrPort) net.Addr { return net.UDPAddrFromAddrPort(a) }

@@ -289,17 +289,17 @@ func (p *Phone) holdDone(now time.Time, ev HoldDone) {
 // remoteHold takes the news that the other side put us on hold, or took us back.
 func (p *Phone) remoteHold(now time.Time, ev RemoteHold) {
 	c := p.find(ev.ID)
-	if c == nil || c.State == StateIncoming {
+	if c == nil {
 		return
 	}
-	c.remoteHold = ev.On
+	c.remoteHold = ev.On // a call may come on hold, and is when it is answered
 	if !c.Connected.IsZero() {
 		c.talkState(now)
 	}
 }
 
 // sendDigits sends digits in the call being talked in; other characters are passed over.
-func (p *Phone) sendDigits(digits string) {
+func (p *Phone) sendDigits(now time.Time, digits string) {
 	c := p.call
 	if c.wantHold || c.held || c.Connected.IsZero() && !c.Early {
 		return
@@ -308,6 +308,7 @@ func (p *Phone) sendDigits(digits string) {
 		if strings.ContainsRune("0123456789*#ABCD", d) {
 			p.do(SendDigit{c.ID, string(d)})
 			c.Sent = keep(c.Sent, string(d))
+			c.sentUntil = now.Add(sentTime)
 		}
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 // wrap breaks text between words into rows of at most width.
 func wrap(text string, width int) (rows []string) {
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if n := len(rows) - 1; n >= 0 && len(rows[n])+1+len(word) <= width {
 			rows[n] += " " + word
 			continue

@@ -19,6 +19,7 @@ const (
 	howlAfter     = 30 * time.Second // a handset left lifted: from reorder tone to warning tone
 	silentAfter   = 90 * time.Second // and from reorder tone to silence
 	volumeTime    = 2 * time.Second  // the volume stays on the screen
+	sentTime      = 5 * time.Second  // and so do digits sent
 	pageTime      = 2 * time.Second  // a page of a long hint
 	keptDigits    = 32               // digits of a call kept to be shown
 	maxEnded      = 32               // ended calls listed at most
@@ -69,6 +70,7 @@ type call struct {
 	remoteHold bool
 	silenced   bool // it rings, but the user wants no noise
 	ringUntil  time.Time
+	sentUntil  time.Time // how long the digits sent stay on the screen
 }
 
 // A failure is the time between the end of a call and the handset going back.
@@ -126,7 +128,7 @@ func (p *Phone) Step(now time.Time, ev Event) []Action {
 		}
 	case SendDigits:
 		if p.find(ev.ID) != nil {
-			p.sendDigits(ev.Digits)
+			p.sendDigits(now, ev.Digits)
 		}
 	case Incoming:
 		p.incoming(now, ev)
@@ -187,6 +189,7 @@ func (p *Phone) Next() time.Time {
 	}
 	if c := p.call; c != nil {
 		next = earliest(next, c.ringUntil)
+		next = earliest(next, c.sentUntil)
 		if !c.Connected.IsZero() {
 			next = earliest(next, boundary(c.Connected, p.now, time.Second))
 		}
@@ -224,6 +227,9 @@ func (p *Phone) timers(now time.Time) {
 	if c := p.call; c != nil && due(c.ringUntil, now) {
 		p.do(Reject{c.ID, 480})
 		p.miss(now, c, MissedCall)
+	}
+	if c := p.call; c != nil && due(c.sentUntil, now) {
+		c.sentUntil = time.Time{}
 	}
 	if due(p.noticeUntil, now) {
 		p.notice, p.noticeUntil = Reason{}, time.Time{}

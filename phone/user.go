@@ -191,7 +191,7 @@ func (p *Phone) backKey(now time.Time) {
 func (p *Phone) digitKey(now time.Time, k hal.Key) {
 	if p.call != nil {
 		if p.talking() {
-			p.sendDigits(string(k))
+			p.sendDigits(now, string(k))
 			p.do(KeyTone{k})
 		}
 		return

@@ -28,7 +28,7 @@ type View struct {
 	Peer     string        // whom the call is with; after it, whom it was with
 	Name     string        // their name, if known
 	Duration time.Duration // how long the call has been connected, whole seconds
-	Sent     string        // digits sent during the call
+	Sent     string        // digits sent during the call, for a while after the last
 
 	Held, RemoteHeld bool // we hold them, they hold us; both may be
 	Pending          bool // a hold or its end was asked for and is not answered yet
@@ -60,6 +60,8 @@ type LineView struct {
 	Cause  Reason // why it failed
 	DND    bool
 	InUse  bool // there is a call on it
+	// CanCall says that it may place calls, also one that needs no registration.
+	CanCall bool
 }
 
 // View returns what the screen shows.
@@ -80,6 +82,7 @@ func (p *Phone) View() View {
 		if lv.Name == "" {
 			lv.Name = l.User
 		}
+		lv.CanCall = p.mayCall(&l) == Reason{}
 		lv.InUse = p.call != nil && p.call.Line == l.Number
 		v.Lines = append(v.Lines, lv)
 	}
@@ -102,7 +105,10 @@ func (p *Phone) View() View {
 
 func (p *Phone) viewCall(v *View, c *call) {
 	v.Line, v.Digits = c.Line, ""
-	v.Peer, v.Name, v.Sent = c.Peer, c.Name, c.Sent
+	v.Peer, v.Name = c.Peer, c.Name
+	if !c.sentUntil.IsZero() {
+		v.Sent = c.Sent
+	}
 	v.Muted, v.Early = c.Muted, c.Early
 	v.Held, v.RemoteHeld, v.Pending = c.held, c.remoteHold, c.pending
 	switch c.State {

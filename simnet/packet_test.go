@@ -167,9 +167,25 @@ func TestAddresses(t *testing.T) {
 		w.sendTo(all, "192.0.2.1:5060", "lost")
 		w.sendTo(all, "192.0.2.11:5060", "here")
 		w.wantReceived("and hears at it alone", a, "here from 192.0.2.2:5060")
+		w.want("the old address is another host's to take", w.net.Host(addrA) != w.a)
 		w.b.Readdress(addrB, netip.MustParseAddr("192.0.2.12"))
 		_, err := one.WriteTo(nil, net.UDPAddrFromAddrPort(netip.MustParseAddrPort("192.0.2.11:5060")))
 		w.wantError("a socket bound to the old address cannot send", err, syscall.EADDRNOTAVAIL)
+	})
+}
+
+func TestOrderAtOneInstant(t *testing.T) {
+	inBubble(t, func(w *wire) {
+		c := w.net.Host(netip.MustParseAddr("192.0.2.3"))
+		from := []*PacketConn{w.socket(c, "192.0.2.3:1"), w.socket(w.b, "192.0.2.2:1")}
+		to := w.socket(w.a, "192.0.2.1:1")
+		for _, text := range []string{"first", "then"} {
+			for _, p := range from {
+				w.sendTo(p, "192.0.2.1:1", text)
+			}
+		}
+		w.wantReceived("what arrives at one instant is ordered by its sender, not by the goroutine that was faster", to,
+			"first from 192.0.2.2:1, then from 192.0.2.2:1, first from 192.0.2.3:1, then from 192.0.2.3:1")
 	})
 }
 

@@ -120,6 +120,8 @@ func TestConnAsNettestWantsIt(t *testing.T) {
 
 func TestStreamTakesItsTime(t *testing.T) {
 	inBubble(t, func(w *wire) {
+		var flags []string
+		w.net.Tap(func(p Packet) { flags = append(flags, p.Flags) })
 		l, err := w.b.Listen(netip.AddrPortFrom(addrB, 5060))
 		w.must(err)
 		a, err := w.a.Dial(context.Background(), netip.AddrPortFrom(addrA, 6000), netip.AddrPortFrom(addrB, 5060))
@@ -153,6 +155,8 @@ func TestStreamTakesItsTime(t *testing.T) {
 		w.must(l.Close())
 		time.Sleep(time.Second)
 		w.want("and both hosts forget it", w.a.Sockets() == 0 && w.b.Sockets() == 0)
+		w.net.Tap(nil)
+		w.want("in the usual way: "+strings.Join(flags, " "), strings.Join(flags, " ") == "SYN SYN+ACK    FIN FIN")
 	})
 }
 

@@ -143,7 +143,7 @@ type (
 		Code   int
 		Phrase string
 	}
-	// Hangup ends a call by what its state calls for: CANCEL, BYE, or 486 to a call that still rings.
+	// Hangup ends a call by what its state calls for: CANCEL, BYE, or 603 to one that rings here.
 	Hangup struct{ ID ID }
 	// Reinvite offers a new session to the far end; Reanswered tells the outcome.
 	Reinvite struct {
@@ -217,7 +217,8 @@ type (
 		ID   ID
 		Body []byte
 	}
-	// Reanswered is the outcome of our Reinvite. The call goes on whatever Code says.
+	// Reanswered is the outcome of our Reinvite. The call goes on whatever Code says. 491 also means that
+	// an offer of the far end, or a newer Reinvite, came first: offer again if it is still wanted.
 	Reanswered struct {
 		ID   ID
 		Code int

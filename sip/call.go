@@ -9,14 +9,15 @@ import (
 
 // Implementation constants.
 const (
-	maxCalls    = 24  // calls at one time; more incoming ones are busy
-	maxForks    = 16  // dialogs one INVITE may lead to
-	maxDial     = 256 // characters of what is dialled
-	maxGlares   = 8   // times a re-INVITE is tried again after 491
-	maxRinging  = 5 * time.Minute
-	ringAgain   = time.Minute      // RFC 3261 section 13.3.1.1: 180 is repeated, lest proxies give up
-	noAnswer    = 3 * time.Minute  // an INVITE without Expires is given up so long after the last provisional response
-	reofferTime = 10 * time.Second // a re-INVITE nobody answers is refused
+	maxCalls     = 24  // calls at one time; more incoming ones are busy
+	maxForks     = 16  // dialogs one INVITE may lead to
+	maxDial      = 256 // characters of what is dialled
+	maxGlares    = 8   // times a re-INVITE is tried again after 491
+	maxRinging   = 5 * time.Minute
+	ringAgain    = time.Minute      // RFC 3261 section 13.3.1.1: 180 is repeated, lest proxies give up
+	noAnswer     = 3 * time.Minute  // an INVITE without Expires is given up so long after the last provisional response
+	reofferTime  = 10 * time.Second // a re-INVITE nobody answers is refused
+	reinviteTime = 30 * time.Second // a re-INVITE of ours without Expires is given up
 )
 
 type callState uint8

@@ -51,7 +51,19 @@ func (r *inDialog) response(now time.Time, tx *clientTx, resp *sipmsg.Response) 
 	if r.method == sipmsg.INVITE && code >= 200 && code < 300 {
 		r.d.acknowledge(now, tx, resp)
 	}
-	if code < 200 || tx != r.tx {
+	switch {
+	case code < 200 && r.method == sipmsg.INVITE && tx != r.tx:
+		tx.cancel(now, "")
+		return
+	case code < 200 && r.method == sipmsg.INVITE && tx.giveUpAt.IsZero():
+		limit := l.ln.a.cfg.Timers.ReinviteExpires
+		if limit <= 0 {
+			limit = reinviteTime
+		}
+		tx.giveUpAt = now.Add(limit)
+		l.ln.a.agenda.set(tx)
+		return
+	case code < 200 || tx != r.tx:
 		return
 	}
 	if code == 401 || code == 407 {
@@ -74,7 +86,11 @@ func (r *inDialog) failed(now time.Time, tx *clientTx, code int, cause string) {
 	r.tx = nil
 	l := r.d.line.leg
 	l.ln.logf("%s in a call failed: %s", r.method, cause)
-	l.down(now, tx.server, cause)
+	if !tx.heard {
+		l.down(now, tx.server, cause)
+	} else if r.method == sipmsg.INVITE {
+		tx.cancel(now, "")
+	}
 	r.done(now, nil, code, 0)
 }
 
@@ -106,22 +122,26 @@ func (c *call) offerTo(now time.Time, in Reinvite) {
 		c.a.emit(Reanswered{ID: c.id, Code: 481})
 		return
 	}
-	if c.next != nil {
-		c.a.emit(Reanswered{ID: c.id, Code: 491}) // overtaken by a newer one
-	}
+	c.overtaken()
 	c.next = &in
-	if c.retryAt.IsZero() {
-		c.offerNext(now)
+	c.offerNext(now)
+}
+
+// overtaken drops a re-INVITE that waits, as the session it was made for is another now.
+func (c *call) overtaken() {
+	if c.next != nil {
+		c.next, c.retryAt = nil, time.Time{}
+		c.a.emit(Reanswered{ID: c.id, Code: 491})
 	}
 }
 
 // offerNext sends the re-INVITE that waits, unless an INVITE of either side is under way. RFC 3261 section 14.1.
 func (c *call) offerNext(now time.Time) {
-	if c.state != callConfirmed || c.next == nil || c.reinvite != nil || c.pending != nil || c.okay != nil {
+	if c.state != callConfirmed || c.next == nil || c.reinvite != nil || c.pending != nil || c.okay != nil || !c.retryAt.IsZero() {
 		return
 	}
 	body := c.next.Body
-	c.next, c.retryAt = nil, time.Time{}
+	c.next = nil
 	c.reinvite = &inDialog{c: c, d: c.dialog, method: sipmsg.INVITE, kind: sdpType, body: body}
 	c.reinvite.send(now)
 	c.a.agenda.set(c)

@@ -175,6 +175,7 @@ func (c *call) answerOffer(now time.Time, code int, body []byte) {
 		return
 	}
 	c.dialog.retarget(c.pending.req) // section 12.2.2
+	c.overtaken()
 	c.accept(now, body)
 }
 

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -29,6 +30,10 @@ func (a *Agent) invite(now time.Time, in Invite) {
 		return
 	}
 	uri, err := ln.target(in.To)
+	if err == nil && uri.Host == "" {
+		a.emit(Ended{ID: in.ID, Code: 503, Phrase: phrase(503), Cause: ln.leg.cause})
+		return
+	}
 	if err != nil {
 		a.emit(Ended{ID: in.ID, Code: 484, Phrase: phrase(484), Cause: err.Error()})
 		return
@@ -194,7 +199,7 @@ func (c *call) answered(now time.Time, tx *clientTx, resp *sipmsg.Response) {
 			c.forks = append(c.forks, d)
 		}
 		d.acknowledge(now, tx, resp)
-		c.a.logf("call %d: %s answered too late and is left", c.id, d.remote.uri.String())
+		c.a.logf("call %d: an answer nobody waits for any more is acknowledged and left", c.id)
 		(&inDialog{d: d, method: sipmsg.BYE}).send(now)
 		if c.state == callCanceling && tx == c.tx {
 			c.remove(now)
@@ -244,7 +249,7 @@ func (c *call) failure(now time.Time, tx *clientTx, resp *sipmsg.Response) {
 			return
 		}
 	case matchesCode(c.a.cfg.TryBackupRSC, code):
-		if c.elsewhere(now, tx, phrase(code)) {
+		if c.elsewhere(now, tx, fmt.Sprintf("it answers %d %s", code, resp.Reason)) {
 			return
 		}
 	default:

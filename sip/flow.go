@@ -35,6 +35,7 @@ type flow struct {
 	waiting []*clientTx // requests that go out once it is open
 
 	openBy   time.Time // while opening
+	patience time.Duration
 	openedAt time.Time
 	idleAt   time.Time // once open
 	ports    int       // source ports still to be tried
@@ -66,7 +67,7 @@ func (a *Agent) flowTo(now time.Time, ln *line, t Transport, s Server, timeout t
 		f.port = lo + uint16(a.randomIndex(n))
 	}
 	a.flowKeys[key] = f
-	f.openBy = now.Add(timeout)
+	f.patience, f.openBy = timeout, now.Add(timeout)
 	f.open()
 	a.agenda.set(f)
 	return f
@@ -120,7 +121,7 @@ func (f *flow) tick(now time.Time) {
 	switch {
 	case passed(now, f.openBy):
 		f.a.net(Close{f.ID})
-		f.a.flowGone(now, f, "no connection within "+connectTimeout.String())
+		f.a.flowGone(now, f, "no connection within "+f.patience.String())
 	case passed(now, f.idleAt):
 		if f.line != nil && f.line.needs(f) {
 			f.touch(now)

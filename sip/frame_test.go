@@ -90,6 +90,10 @@ func TestFramerMessagesStay(t *testing.T) {
 	var f Framer
 	f.Write([]byte(frameMessage + "OPT"))
 	msg, _ := f.Next()
+	_ = append(msg, "xxx"...) // as one who adds to it may
+	if string(f.buf) != "OPT" {
+		t.Errorf("adding to a message overwrites the octets after it: %q", f.buf)
+	}
 	f.Write([]byte(strings.Repeat("x", 4096)))
 	if string(msg) != frameMessage {
 		t.Error("a message is overwritten by the octets after it")

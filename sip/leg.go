@@ -181,6 +181,7 @@ func (l *leg) down(now time.Time, s Server, cause string) {
 	if known {
 		l.servers.Down(s, now, cause)
 		l.bind(now)
+		l.reg.serverDown(now, s)
 	}
 }
 
@@ -190,15 +191,22 @@ func (l *leg) up(now time.Time, s Server) {
 		if e.same(s) && !e.Up {
 			l.ln.logf("server %s is up again", where(s.Transport, s.Addr))
 			l.servers.Up(s, now)
+			l.bind(now)
+			if l.bound && l.binding.same(s) && l.reg.bound.Host != "" && !l.reg.server.same(s) {
+				l.reg.move(now)
+			}
 		}
 	}
 }
 
-// another is the server to send a failed request to next, not one of those tried already.
+// another is the server to send a failed request to next: one that is up and was not tried already, else
+// one that is down, for it may be back.
 func (l *leg) another(tried []Server) (Server, bool) {
-	for _, e := range l.servers.Entries() {
-		if e.Up && !slices.ContainsFunc(tried, e.same) {
-			return e.Server, true
+	for _, up := range []bool{true, false} {
+		for _, e := range l.servers.Entries() {
+			if e.Up == up && !slices.ContainsFunc(tried, e.same) {
+				return e.Server, true
+			}
 		}
 	}
 	return Server{}, false

@@ -35,9 +35,14 @@ func (ln *line) needs(f *flow) bool {
 // aor is the line's address of record.
 func (ln *line) aor() party {
 	p := party{name: quoteName(ln.cfg.DisplayName)}
+	host := ln.leg.domain
+	if host == "" {
+		host = uriHost(ln.leg.contactAddr(nil).Addr())
+	}
+	own := sipmsg.Uri{Scheme: "sip", User: escapeUser(ln.cfg.User), Host: host}
 	text := strings.TrimSpace(ln.cfg.SIPURI)
 	if text == "" {
-		p.uri = sipmsg.Uri{Scheme: "sip", User: escapeUser(ln.cfg.User), Host: ln.leg.domain}
+		p.uri = own
 		return p
 	}
 	if !strings.HasPrefix(strings.ToLower(text), "sip:") && !strings.HasPrefix(strings.ToLower(text), "sips:") {
@@ -47,7 +52,7 @@ func (ln *line) aor() party {
 		text += "@" + uriHost(ln.leg.contactAddr(nil).Addr()) // reference A.1
 	}
 	if !gateURI(text, &p.uri) {
-		p.uri = sipmsg.Uri{Scheme: "sip", User: escapeUser(ln.cfg.User), Host: ln.leg.domain}
+		p.uri = own
 	}
 	return p
 }
@@ -84,7 +89,8 @@ func (ln *line) logf(format string, args ...any) {
 	ln.a.logf("line %d: %s", ln.cfg.Number, fmt.Sprintf(format, args...))
 }
 
-// target makes a Request-URI of what was dialled: a number or user, user@host, or a SIP URI.
+// target makes a Request-URI of what was dialled: a number or user, user@host, or a SIP URI. Its Host is
+// empty if the line's proxy would have to give one, and has none.
 func (ln *line) target(to string) (uri sipmsg.Uri, err error) {
 	to = strings.TrimSpace(to)
 	if open := strings.IndexByte(to, '<'); open >= 0 && strings.HasSuffix(to, ">") {
@@ -105,6 +111,9 @@ func (ln *line) target(to string) (uri sipmsg.Uri, err error) {
 			host = ln.leg.domainPort
 		}
 		to = "sip:" + escapeUser(user) + "@" + host
+	}
+	if strings.HasSuffix(to, "@") && ln.leg.domain == "" {
+		return sipmsg.Uri{Scheme: "sip"}, nil
 	}
 	if !gateURI(to, &uri) || uri.Host == "" {
 		return sipmsg.Uri{}, fmt.Errorf("%q cannot be dialled", to)
@@ -154,6 +163,20 @@ func (a *Agent) lineFor(f *flow, uri *sipmsg.Uri) *line {
 		}
 	}
 	return found
+}
+
+// anyLine is the line whose flow this is, else the first in service.
+func (a *Agent) anyLine(f *flow) (first *line) {
+	for _, ln := range a.lines {
+		switch {
+		case !ln.cfg.Enabled:
+		case ln.owns(f):
+			return ln
+		case first == nil:
+			first = ln
+		}
+	}
+	return first
 }
 
 // plainUser is a user part as it compares: without escapes. RFC 3261 section 19.1.4.

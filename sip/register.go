@@ -20,7 +20,7 @@ const (
 // Implementation constants.
 const (
 	defaultExpires = time.Hour
-	minFlowLife    = 5 * time.Second // a connection that broke sooner is not opened again at once
+	minFlowLife    = 5 * time.Second // the second connection in a row that broke sooner is not opened again at once
 	maxCorrections = 3               // Contacts corrected in a row; a NAT that never answers the same is left alone
 	maxIntervals   = 2               // 423 followed in a row
 	handover       = 2 * time.Second // how long a changed line waits for its old registration to be removed
@@ -57,17 +57,19 @@ type registration struct {
 
 	tries, redirects, intervals, corrections int  // within one registration
 	failures                                 int  // in a row
+	flaps                                    int  // connections in a row that broke soon
 	starved                                  bool // there is no server
 	silent                                   bool // the failure is that nobody answered
 
 	heldUntil time.Time     // the registration of the line as it was before is being removed
 	successor *registration // waits for this one to be removed
 	leaving   bool          // un-registering for good
+	last      bool          // leaving, once the REGISTER under way is answered
 }
 
 func (r *registration) wanted() bool {
 	cfg := r.leg.ln.cfg
-	return cfg.Enabled && cfg.Register && cfg.Proxy != "" && !r.leaving
+	return cfg.Enabled && cfg.Register && cfg.Proxy != "" && !r.leaving && !r.leg.ln.a.closing
 }
 
 func (r *registration) start(time.Time) {
@@ -283,6 +285,7 @@ func (r *registration) success(now time.Time, tx *clientTx, resp *sipmsg.Respons
 	l, t := r.leg, r.leg.ln.a.cfg.Timers
 	granted := min(r.grantedBy(resp), r.expires)
 	if granted <= 0 {
+		r.silent = true
 		r.fail(now, resp.StatusCode, "the registrar removed the registration", 0)
 		return
 	}
@@ -369,144 +372,6 @@ func (r *registration) seen(tx *clientTx, resp *sipmsg.Response) bool {
 		l.public = netip.AddrPort{}
 	}
 	return true
-}
-
-// fail plans the next attempt. after is what the server asks for in Retry-After.
-func (r *registration) fail(now time.Time, code int, cause string, after time.Duration) {
-	ln := r.leg.ln
-	wait := r.backOff(code, after)
-	silent := r.silent
-	r.failures++
-	r.silent = false
-	r.refreshAt, r.retryAt = time.Time{}, time.Time{}
-	what := cause
-	if !silent {
-		what = fmt.Sprintf("%d %s", code, cause)
-	}
-	if wait > 0 {
-		r.retryAt = now.Add(wait)
-		ln.logf("not registered: %s; next attempt in %s", what, wait.Round(time.Second))
-	} else {
-		ln.logf("not registered: %s; not tried again, as Reg_Retry_Long_Intvl is 0", what)
-	}
-	r.set(regFailed, code, cause)
-	ln.a.agenda.set(r.leg)
-}
-
-// backOff is the one law of how long to wait after a failure; zero: for ever. What was no answer, and the
-// codes of Retry_Reg_RSC and Try_Backup_RSC, take Reg_Retry_Intvl, doubled from failure to failure up to
-// Reg_Retry_Intvl_Cap where that is set; other codes take Reg_Retry_Long_Intvl; Retry-After is obeyed. The random delays and
-// a tenth of the time are added by chance, so that phones that failed together do not return together.
-func (r *registration) backOff(code int, after time.Duration) time.Duration {
-	cfg := &r.leg.ln.a.cfg
-	t := cfg.Timers
-	wait, random := t.RegRetryLongIntvl, t.RegRetryLongRandomDelay
-	if r.silent || matchesCode(cfg.RetryRegRSC, code) || matchesCode(cfg.TryBackupRSC, code) {
-		wait, random = t.RegRetryIntvl, t.RegRetryRandomDelay
-		if t.RegRetryIntvlCap > 0 {
-			wait = min(wait<<min(r.failures, 16), max(t.RegRetryIntvlCap, wait))
-		}
-	}
-	if after > 0 {
-		wait, random = after, t.RegRetryRandomDelay
-	}
-	if wait <= 0 {
-		return 0
-	}
-	a := r.leg.ln.a
-	return wait + a.randomUpTo(wait/10) + a.randomUpTo(random)
-}
-
-// flowGone says that the connection to the server in use has ended. With it went the way incoming calls
-// take, so the registration is made anew on another one.
-func (r *registration) flowGone(now time.Time, f *flow, cause string) {
-	if !r.wanted() || r.tx.underWay() || r.bound.Host == "" {
-		return
-	}
-	r.leg.ln.logf("connection to %s ended: %s", f, cause)
-	r.stale = append(r.stale, r.bound)
-	r.bound, r.expiresAt, r.refreshAt = sipmsg.Uri{}, time.Time{}, time.Time{}
-	if now.Sub(f.openedAt) < minFlowLife {
-		r.silent = true
-		r.fail(now, 503, "connection lost: "+cause, 0)
-		return
-	}
-	r.begin(now)
-}
-
-// addressChanged registers anew if our Contact is no longer true.
-func (r *registration) addressChanged(now time.Time) {
-	if !r.wanted() || r.tx.underWay() || !r.leg.bound {
-		return
-	}
-	if own := r.leg.localAddr(nil); r.bound.Host != "" {
-		if said, _ := hostAddr(r.bound.Host); said == own.Addr() && r.bound.Port == int(own.Port()) {
-			return
-		}
-		r.stale = append(r.stale, r.bound)
-	}
-	r.begin(now)
-}
-
-// move registers at the server that is in use now.
-func (r *registration) move(now time.Time) {
-	if !r.wanted() || r.tx.underWay() {
-		return
-	}
-	if r.bound.Host != "" && !slices.ContainsFunc(r.stale, func(u sipmsg.Uri) bool { return sameContact(&u, &r.bound) }) {
-		r.stale = append(r.stale, r.bound)
-	}
-	r.begin(now)
-}
-
-// leave removes our own binding, and no other: RFC 3261 section 10.2.2.
-func (r *registration) leave(now time.Time) {
-	if r.leaving {
-		return
-	}
-	if r.bound.Host == "" && r.tx != nil && (r.tx.state == txTrying || r.tx.state == txProceeding) {
-		r.bound = r.sent // its answer may be on the way
-	}
-	r.refreshAt, r.retryAt, r.expiresAt = time.Time{}, time.Time{}, time.Time{}
-	r.leaving = true
-	if r.bound.Host == "" && len(r.stale) == 0 {
-		r.gone(now)
-		return
-	}
-	s := r.server
-	if !s.Addr.IsValid() {
-		s = r.to
-	}
-	r.tries = 0
-	r.send(now, s)
-}
-
-func (r *registration) left(now time.Time, tx *clientTx, resp *sipmsg.Response) {
-	if code := resp.StatusCode; code == 401 || code == 407 {
-		if again, _ := r.leg.challenged(resp, &r.tries); again {
-			r.send(now, tx.server)
-			return
-		}
-	}
-	if resp.StatusCode < 300 {
-		r.leg.ln.logf("un-registered at %s", where(tx.server.Transport, tx.server.Addr))
-	}
-	r.gone(now)
-}
-
-// gone is the end of a registration that was left.
-func (r *registration) gone(now time.Time) {
-	r.bound, r.stale, r.tx = sipmsg.Uri{}, nil, nil
-	if r.state != regDisabled {
-		r.set(regUnregistered, 0, "")
-	}
-	r.leg.ln.a.agenda.set(r.leg)
-	if s := r.successor; s != nil && !s.heldUntil.IsZero() {
-		r.successor, s.heldUntil = nil, time.Time{}
-		if s.leg.bound {
-			s.located(now)
-		}
-	}
 }
 
 // busy tells whether a REGISTER is under way.

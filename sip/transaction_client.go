@@ -46,6 +46,7 @@ type clientTx struct {
 	reused   bool // the connection stood already when the request was sent
 	resent   bool // it was sent again on a new connection
 	canceled bool // a CANCEL followed
+	heard    bool // the server has said something
 	sentAt   time.Time
 }
 
@@ -172,6 +173,7 @@ func (tx *clientTx) lost(now time.Time, cause string) {
 
 // step puts the transaction through its table.
 func (tx *clientTx) step(now time.Time, in txInput, resp *sipmsg.Response, cause string) {
+	tx.heard = tx.heard || resp != nil
 	rule, ok := tx.table.rule(tx.state, in)
 	if !ok {
 		return

@@ -190,6 +190,9 @@ func (s *stage) request(name string, words []string, opts map[string]string, bod
 	if !fresh && p.ourTag != "" && (method != "CANCEL") {
 		to += ";tag=" + p.ourTag
 	}
+	if opts["notag"] != "" {
+		to = fmt.Sprintf("<%s>", p.us)
+	}
 	from := fmt.Sprintf("\"Bob\" <%s>;tag=%s", p.them, p.theirTag)
 	if t := opts["fromtag"]; t != "" {
 		from = fmt.Sprintf("<%s>;tag=%s", p.them, t)
@@ -199,14 +202,14 @@ func (s *stage) request(name string, words []string, opts map[string]string, bod
 	}
 	switch method {
 	case "ACK", "CANCEL":
-		if method == "CANCEL" || has("failure") {
+		if p.branch != "" && (method == "CANCEL" || has("failure")) {
 			via = p.branch
 		}
 	default:
 		p.seq++
 	}
 	seq := p.seq
-	if method == "ACK" || method == "CANCEL" {
+	if p.invite != nil && (method == "ACK" || method == "CANCEL") {
 		seq = p.invite.CSeq().SeqNo
 	}
 	if o := opts["cseq"]; o != "" {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/netip"
 	"os"
@@ -38,7 +37,15 @@ func TestTranscripts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := newStage(t).play(want)
+			s := newStage(t)
+			finished := false
+			defer func() {
+				if !finished {
+					t.Logf("so far:\n%s", s.out.Bytes())
+				}
+			}()
+			got := s.play(want)
+			finished = true
 			if *update {
 				if err := os.WriteFile(file, got, 0o644); err != nil {
 					t.Fatal(err)
@@ -67,12 +74,10 @@ type stage struct {
 	local  netip.AddrPort
 	sent   []heard
 	counts map[string]int // datagrams sent, to tell repetitions
-	bodies map[string]string
 
 	peer  peerCall
 	calls int
 	last  ID // newest call of the agent
-	quiet bool
 }
 
 // heard is a message the agent sent to a peer.
@@ -101,7 +106,7 @@ func newStage(t *testing.T) *stage {
 		Lines: []Line{{
 			Number: 1, Enabled: true, User: "1001", Password: "secret", DisplayName: "Ann", Proxy: "10.0.0.1", Transport: "UDP",
 			MakeCallWithoutReg: true, AnswerWithoutReg: true, UseOBProxyInDialog: true, TLSNameValidate: true,
-			UseSRV: true, SRVAutoPrefix: true, Expires: time.Hour, Local: s.local,
+			UseSRV: true, SRVAutoPrefix: true, Expires: time.Hour, Local: netip.AddrPortFrom(netip.IPv4Unspecified(), s.local.Port()),
 		}},
 	}
 	return s
@@ -117,7 +122,7 @@ func (s *stage) who(f Flow) string {
 	if name == "" {
 		name = f.Remote.String()
 	}
-	if f.Remote.Port() != 5060 && f.Transport == UDP {
+	if f.Remote.Port() != s.addrs[name].Port() && f.Transport == UDP {
 		name += ":" + strconv.Itoa(int(f.Remote.Port()))
 	}
 	if f.Transport != UDP {
@@ -148,7 +153,7 @@ func split(line string) (words []string, opts map[string]string, body []byte) {
 		line = line[:i]
 	}
 	var word strings.Builder
-	quoted, any := false, false
+	quoted, any, escaped := false, false, false
 	flush := func() {
 		if any {
 			w := word.String()
@@ -163,6 +168,11 @@ func split(line string) (words []string, opts map[string]string, body []byte) {
 	}
 	for _, r := range line {
 		switch {
+		case r == '\\':
+			word.WriteByte('"') // \" is two runes: the backslash here, the quote below
+			escaped = true
+		case r == '"' && escaped:
+			escaped = false
 		case r == '"':
 			quoted = !quoted
 			any = true
@@ -179,6 +189,9 @@ func split(line string) (words []string, opts map[string]string, body []byte) {
 
 func (s *stage) command(line string) {
 	words, opts, body := split(line)
+	if string(body) == "BIG" {
+		body = []byte(strings.Repeat("a long offer ", 120))
+	}
 	if name, ok := strings.CutSuffix(words[0], ":"); ok {
 		s.speak(strings.TrimSuffix(strings.TrimSuffix(name, "/tcp"), "/tls"), words[1:], opts, body)
 		return
@@ -224,6 +237,9 @@ func (s *stage) command(line string) {
 		s.opened(opts)
 	case "closed":
 		s.closed(arg)
+	case "closed-accepted":
+		n, _ := strconv.Atoi(words[1])
+		s.step(Closed{FlowID(n), "EOF"})
 	case "unreachable":
 		s.step(Unreachable{Local: netip.AddrPortFrom(netip.IPv4Unspecified(), s.local.Port()), Remote: s.addrs[words[1]], Cause: "connection refused"})
 	case "address":
@@ -314,7 +330,7 @@ func (s *stage) configure(opts map[string]string) {
 		case "local":
 			s.local = netip.MustParseAddrPort(v)
 			s.cfg.LocalAddrs = []netip.Addr{s.local.Addr()}
-			l.Local = s.local
+			l.Local = netip.AddrPortFrom(netip.IPv6Unspecified(), s.local.Port())
 		case "a", "b":
 			s.place(key, v)
 		default:
@@ -335,9 +351,7 @@ func (s *stage) step(in Input) {
 // show writes down what the agent did, in the order of actions, events, log.
 func (s *stage) show(o Output) {
 	line := func(who, format string, args ...any) {
-		if !s.quiet {
-			fmt.Fprintf(&s.out, "%8.3f  %-2s %s\n", s.at(), who, fmt.Sprintf(format, args...))
-		}
+		fmt.Fprintf(&s.out, "%8.3f  %-2s %s\n", s.at(), who, fmt.Sprintf(format, args...))
 	}
 	for _, n := range o.Net {
 		switch n := n.(type) {
@@ -373,6 +387,9 @@ func (s *stage) show(o Output) {
 func quoteBody(b []byte) string {
 	if b == nil {
 		return ""
+	}
+	if len(b) > 200 {
+		return fmt.Sprintf(" {%d bytes}", len(b))
 	}
 	return " {" + string(b) + "}"
 }
@@ -427,7 +444,7 @@ func (s *stage) take(n Send) string {
 	}
 	v := Admit(n.Data, n.Flow.Transport != UDP)
 	h := heard{who: strings.TrimSuffix(strings.TrimSuffix(s.who(n.Flow), "/tcp"), "/tls"), flow: n.Flow, req: v.Request, resp: v.Response, raw: n.Data}
-	if v.Request == nil && v.Response == nil && !bytes.Contains(n.Data[:40], []byte("SIP/2.0")) {
+	if v.Request == nil && v.Response == nil && !bytes.HasPrefix(n.Data, []byte("SIP/2.0 ")) {
 		s.t.Errorf("the agent sends what no gate admits: %s\n%s", v.Why, n.Data)
 		return "?"
 	}
@@ -438,35 +455,37 @@ func (s *stage) take(n Send) string {
 	}
 	if v.Response != nil || v.Request == nil {
 		first, _, _ := strings.Cut(string(n.Data), "\r\n")
-		text := strings.TrimPrefix(first, "SIP/2.0 ")
+		var text strings.Builder
+		text.WriteString(strings.TrimPrefix(first, "SIP/2.0 "))
 		if h.resp != nil {
 			s.peer.answered(h.resp)
-			text += " to " + string(h.resp.CSeq().MethodName)
+			text.WriteString(" to " + string(h.resp.CSeq().MethodName))
 			for _, name := range []string{"Retry-After", "Unsupported"} {
 				if val := value(h.resp, name); val != "" {
-					text += " " + name + ": " + val
+					text.WriteString(" " + name + ": " + val)
 				}
 			}
-			text += quoteBody(h.resp.Body())
+			text.WriteString(quoteBody(h.resp.Body()))
 		}
-		return text + again
+		return text.String() + again
 	}
 	s.check(h)
 	s.sent = append(s.sent, h)
-	text := string(h.req.Method) + " " + h.req.Recipient.String()
+	var text strings.Builder
+	text.WriteString(string(h.req.Method) + " " + h.req.Recipient.String())
 	for _, r := range h.req.GetHeaders("Route") {
-		text += " via " + r.Value()
+		text.WriteString(" via " + r.Value())
 	}
 	if h.req.Method == sipmsg.REGISTER {
 		for _, c := range h.req.GetHeaders("Contact") {
-			text += " " + c.Value()
+			text.WriteString(" " + c.Value())
 		}
-		text += " expires " + value(h.req, "Expires")
+		text.WriteString(" expires " + value(h.req, "Expires"))
 	}
 	if value(h.req, "Authorization")+value(h.req, "Proxy-Authorization") != "" {
-		text += " with credentials"
+		text.WriteString(" with credentials")
 	}
-	return text + quoteBody(h.req.Body()) + again
+	return text.String() + quoteBody(h.req.Body()) + again
 }
 
 // check holds a request against rules that are easily broken: CANCEL and the ACK to a failure go the way
@@ -550,5 +569,3 @@ func (s *stage) dns(kind, name string, answers []string) {
 	}
 	s.step(in)
 }
-
-var _ io.Reader = (*rand.ChaCha8)(nil)

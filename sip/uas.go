@@ -87,10 +87,15 @@ func (a *Agent) acceptable(now time.Time, tx *serverTx, inDialog bool) bool {
 		if s := req.Recipient.Scheme; s != "sip" && s != "sips" {
 			return refuse(416)
 		}
-		tagged := toTag(req) != ""
-		switch tx.line = a.lineFor(tx.flow, &req.Recipient); {
-		case tagged && req.Method != sipmsg.OPTIONS && req.Method != sipmsg.NOTIFY:
-			return refuse(481) // section 12.2.2: of a dialog we know nothing about
+		// Section 12.2.2: of a dialog we know nothing about. An INVITE may be accepted all the same, lest a
+		// call be lost with a restart; we do so where anyone may call.
+		unknown := toTag(req) != "" && req.Method != sipmsg.OPTIONS && req.Method != sipmsg.NOTIFY
+		if tx.line = a.lineFor(tx.flow, &req.Recipient); tx.line == nil && !a.cfg.BlockNonproxy {
+			tx.line = a.anyLine(tx.flow) // the phone answers anyone, whomever they ask for
+		}
+		switch {
+		case unknown && (req.Method != sipmsg.INVITE || a.cfg.BlockNonproxy):
+			return refuse(481)
 		case tx.line == nil && req.Method != sipmsg.BYE && req.Method != sipmsg.INFO:
 			return refuse(404)
 		}

@@ -15,7 +15,7 @@ import (
 
 // Implementation constants.
 const (
-	shownLines   = 12 // decision lines on the start page
+	shownLines   = 12  // decision lines on the start page
 	maxReturn    = 512 // bytes of the path to go to after the login
 	returnParam  = "to"
 	passwordForm = "password"

@@ -35,6 +35,7 @@ type LineStatus struct {
 	User    string         `json:"user"`
 	Domain  string         `json:"domain"`
 	State   string         `json:"state"`  // disabled unregistered registering registered failed
+	Cause   string         `json:"cause"`  // why it failed, empty otherwise
 	Active  string         `json:"active"` // transport:address:port in use, empty when none
 	MWI     MWI            `json:"mwi"`
 	Servers []ServerStatus `json:"servers"`
@@ -93,6 +94,8 @@ type CallStatus struct {
 	PeerName  string       `json:"peer_name"`
 	Via       string       `json:"via"`        // transport:address:port
 	Duration  Decimal      `json:"duration_s"` // seconds since it was answered, 0 before
+	Sent      string       `json:"dtmf_sent"`  // digits sent during the call
+	Heard     string       `json:"dtmf_heard"` // digits the far end sent
 	Reason    ReasonStatus `json:"reason"`     // why it ended
 	RTP       RTPStatus    `json:"rtp"`
 }

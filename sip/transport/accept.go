@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 
 	"dialtone/sip"
@@ -12,8 +13,8 @@ import (
 
 // Limits of connections from outside.
 const (
-	maxAccepted     = 64
-	maxAcceptedHost = 8                // from one address
+	maxAccepted     = 128
+	maxAcceptedHost = 8                // from one address, those it has finished with aside
 	idleTimeout     = 5 * time.Minute  // nothing whole came and nothing was sent
 	firstTimeout    = 30 * time.Second // for the first message
 	acceptPause     = 100 * time.Millisecond
@@ -78,15 +79,24 @@ func (t *Transport) welcome(conn net.Conn) {
 // serve stays with an accepted connection until it has ended.
 func (f *flow) serve(conn net.Conn, guest netip.Addr) {
 	defer f.forget()
-	defer f.t.leave(guest)
+	defer f.t.leave()
+	f.finished = sync.OnceFunc(func() { f.t.finished(guest) })
+	defer f.finished()
 	f.run(conn, conn)
 }
 
-func (t *Transport) leave(guest netip.Addr) {
+// finished gives back one connection of a host: it will send nothing more, if it is not closed.
+func (t *Transport) finished(guest netip.Addr) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.accepted--
 	if t.guests[guest]--; t.guests[guest] == 0 {
 		delete(t.guests, guest)
 	}
+}
+
+// leave gives back one accepted connection.
+func (t *Transport) leave() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.accepted--
 }

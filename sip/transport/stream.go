@@ -47,6 +47,8 @@ type flow struct {
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
 	known    bool         // something of it was delivered; the reading goroutine's
+	garbled  bool         // what came cannot be taken apart; the reading goroutine's
+	finished func()       // the peer of an accepted connection sends no more; once
 	lastSend atomic.Int64 // Unix nanoseconds
 
 	mu      sync.Mutex
@@ -161,8 +163,12 @@ func (f *flow) run(raw, conn net.Conn) {
 	writer.Go(func() { f.write(conn) })
 	err := f.read(conn)
 	f.tell(err)
-	if errors.Is(err, io.EOF) {
-		// The peer has said all it wanted, and may still be listening to the answer.
+	if f.ctx.Err() == nil && (errors.Is(err, io.EOF) || f.garbled) {
+		// The peer has said all it wanted, or all that can be understood, and may still be listening to
+		// the answers.
+		if f.accepted {
+			f.finished()
+		}
 		wait(f.ctx, lingerTime)
 	}
 	f.cancel(err)
@@ -214,6 +220,7 @@ func (f *flow) read(conn net.Conn) error {
 			for {
 				message, frameErr := framer.Next()
 				if frameErr != nil {
+					f.garbled = true
 					return frameErr
 				}
 				if message == nil {

@@ -1,0 +1,332 @@
+package display
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"dialtone/phone"
+)
+
+// A layout is a screen before it is cut to size: a head with something at its right end, a body of
+// rows in the order of their weight, and a foot.
+type layout struct {
+	head, right string
+	body        []string
+	foot        string
+	// second is what a screen of two rows shows below the head; empty: the first of body.
+	second string
+}
+
+// Text returns the screen as rows of characters, each exactly cols long, in letters an HD44780 has.
+// Two rows of 16 are the least that can be read; on a smaller screen the text is cut.
+func Text(v phone.View, rows, cols int) []string {
+	rows, cols = max(rows, 1), max(cols, 1)
+	l := arrange(v, rows, cols)
+	if v.VolumeShown {
+		l.foot = volumeBar(v.Volume, cols)
+		l.second = l.foot
+	}
+	screen := make([]string, rows)
+	screen[0] = ends(l.head, l.right, cols)
+	if rows == 2 {
+		screen[1] = l.second
+		if screen[1] == "" && len(l.body) > 0 {
+			screen[1] = l.body[0]
+		}
+	} else {
+		copy(screen[1:], l.body)
+		if rows > 2 && l.foot != "" {
+			screen[rows-1] = l.foot
+		}
+	}
+	for i, row := range screen {
+		screen[i] = fit(row, cols)
+	}
+	return screen
+}
+
+// arrange says what is on the screen.
+func arrange(v phone.View, rows, cols int) layout {
+	switch v.Showing {
+	case phone.ShowDialing:
+		l := layout{head: lineName(v), body: []string{tail(v.Digits, cols)}, foot: pathName(v)}
+		if v.Digits == "" {
+			l.body[0] = "Enter number"
+		}
+		return l
+	case phone.ShowCalling:
+		return layout{head: "Calling", body: party(v), foot: below(v)}
+	case phone.ShowRinging:
+		return layout{head: "Ringing", body: party(v), foot: below(v)}
+	case phone.ShowIncoming:
+		return incoming(v, rows)
+	case phone.ShowTalking:
+		return talking(v, cols)
+	case phone.ShowFailed:
+		l := notice(v.Why, v.Page, cols)
+		l.foot = partyLine(v)
+		return l
+	}
+	return idle(v, rows, cols)
+}
+
+// idle is the phone at rest: its lines, what is new, and a number typed before the handset is lifted.
+func idle(v phone.View, rows, cols int) layout {
+	missed := missedLine(v)
+	switch {
+	case v.Digits != "":
+		return layout{head: "Number:", body: []string{tail(v.Digits, cols)}, foot: "Lift, Talk or #"}
+	case v.Notice != phone.Reason{}:
+		l := notice(v.Notice, v.Page, cols)
+		l.foot = missed
+		return l
+	case !v.Network:
+		l := notice(phone.NoNetwork, v.Page, cols)
+		l.foot = missed
+		return l
+	case len(v.Lines) == 0:
+		l := notice(phone.NoLine, v.Page, cols)
+		l.foot = missed
+		return l
+	}
+	l := layout{foot: missed, second: missed}
+	if len(v.Lines) == 1 {
+		line := v.Lines[0]
+		l.head, l.right = readable(line.Name), lineState(line)
+		if cause := readable(line.Cause.Title); line.State == phone.LineFailed {
+			l.body = append(l.body, cause)
+		}
+		return l
+	}
+	if len(v.Lines) < rows {
+		l.head, l.right = lineLabel(v.Lines[0]), lineState(v.Lines[0])
+		for _, line := range v.Lines[1:] {
+			l.body = append(l.body, ends(lineLabel(line), lineState(line), cols))
+		}
+		return l
+	}
+	// More lines than rows: how many are ready, and those that are not.
+	ready := 0
+	for _, line := range v.Lines {
+		if lineState(line) == stateReady {
+			ready++
+			continue
+		}
+		l.body = append(l.body, ends(lineLabel(line), lineState(line), cols))
+	}
+	l.head = fmt.Sprintf("%d of %d lines ready", ready, len(v.Lines))
+	if len(l.head) > cols {
+		l.head = fmt.Sprintf("%d/%d lines ready", ready, len(v.Lines))
+	}
+	return l
+}
+
+// incoming is a call for us.
+func incoming(v phone.View, rows int) layout {
+	l := layout{head: "Incoming call", body: party(v), foot: "Talk: yes   End: no"}
+	if len(v.Lines) > 1 {
+		l.head = "For " + lineName(v)
+	}
+	if !v.Ring {
+		l.foot = "Silent. Talk: answer"
+	}
+	if rows == 2 && len(l.body) > 1 { // name and number matter more than the words
+		l.head, l.body = l.body[0], l.body[1:]
+	}
+	return l
+}
+
+// talking is a call, whoever holds whom.
+func talking(v phone.View, cols int) layout {
+	l := layout{head: "In call", right: clock(v.Duration), body: party(v), foot: below(v)}
+	switch {
+	case v.Pending && v.Held:
+		l.head = "Resuming"
+	case v.Pending:
+		l.head = "Holding"
+	case v.Held && v.RemoteHeld:
+		l.head = "Both hold"
+	case v.Held:
+		l.head = "On hold"
+	case v.RemoteHeld:
+		l.head = "They hold"
+	case v.Muted:
+		l.head = "Muted"
+	}
+	switch {
+	case v.Notice != phone.Reason{}:
+		l.foot = readable(v.Notice.Title)
+		l.second = l.foot
+	case v.Sent != "":
+		l.foot = tail("> "+v.Sent, cols)
+		l.second = l.foot
+	}
+	return l
+}
+
+// notice is a reason over the whole screen. Where the hint needs more rows than there are it is shown
+// one page after the other.
+func notice(r phone.Reason, page, cols int) layout {
+	l := layout{head: readable(r.Title), body: wrap(readable(r.Hint), cols)}
+	if n := len(l.body); n > 0 {
+		l.second = l.body[max(page, 0)%n]
+	}
+	return l
+}
+
+// below is the foot of a call: who called meanwhile, or what the user talks through.
+func below(v phone.View) string {
+	if missed := missedLine(v); missed != "" {
+		return missed
+	}
+	return pathName(v)
+}
+
+func pathName(v phone.View) string {
+	switch v.Path {
+	case phone.PathSpeaker:
+		return "Speaker"
+	case phone.PathHeadset:
+		return "Headset"
+	}
+	return ""
+}
+
+func missedLine(v phone.View) string {
+	peer := readable(plainPeer(v.MissedPeer))
+	switch {
+	case v.Missed <= 0:
+		return ""
+	case v.Missed == 1:
+		return "Missed: " + peer
+	}
+	return fmt.Sprintf("%d missed: %s", v.Missed, peer)
+}
+
+// party is whom a call is with: the name if there is one that can be shown, and the number.
+func party(v phone.View) []string {
+	number := readable(plainPeer(v.Peer))
+	name := readable(v.Name)
+	if strings.Trim(name, "? ") == "" || name == number {
+		if number == "" {
+			number = "Unknown"
+		}
+		return []string{number}
+	}
+	if number == "" {
+		return []string{name}
+	}
+	return []string{name, number}
+}
+
+// partyLine is whom a call was with, on one row; empty if there was none.
+func partyLine(v phone.View) string {
+	if v.Peer == "" && v.Name == "" {
+		return ""
+	}
+	return party(v)[0]
+}
+
+// plainPeer leaves out of an address what says nothing to people.
+func plainPeer(peer string) string {
+	for _, scheme := range []string{"sip:", "sips:", "tel:"} {
+		if len(peer) > len(scheme) && strings.EqualFold(peer[:len(scheme)], scheme) {
+			return peer[len(scheme):]
+		}
+	}
+	return peer
+}
+
+// lineName names the line in use.
+func lineName(v phone.View) string {
+	for _, l := range v.Lines {
+		if l.Number == v.Line {
+			return lineLabel(l)
+		}
+	}
+	return fmt.Sprintf("Line %d", v.Line)
+}
+
+func lineLabel(l phone.LineView) string {
+	name := readable(l.Name)
+	if name == "" {
+		return fmt.Sprintf("Line %d", l.Number)
+	}
+	return fmt.Sprintf("%d %s", l.Number, name)
+}
+
+// The words for a line's state.
+const stateReady = "Ready"
+
+func lineState(l phone.LineView) string {
+	switch {
+	case l.State == phone.LineRegistered && l.DND:
+		return "DND"
+	case l.State == phone.LineRegistered, l.State == phone.LineUnregistered && l.CanCall:
+		return stateReady
+	case l.State == phone.LineRegistering:
+		return "Connecting"
+	case l.State == phone.LineFailed:
+		return "Failed"
+	}
+	return "Offline"
+}
+
+// clock writes the length of a call: "0:05", "12:34", "1:02:03".
+func clock(d time.Duration) string {
+	s := int(max(d, 0) / time.Second)
+	if s < 3600 {
+		return fmt.Sprintf("%d:%02d", s/60, s%60)
+	}
+	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
+}
+
+func volumeBar(level, cols int) string {
+	const word = "Vol "
+	n := min(phone.MaxVolume, max(cols-len(word)-2, 0))
+	on := min(max(level, 0), phone.MaxVolume) * n / phone.MaxVolume
+	return word + "[" + strings.Repeat("#", on) + strings.Repeat("-", n-on) + "]"
+}
+
+// ends puts one text at each end of a row; the left one gives way.
+func ends(left, right string, cols int) string {
+	room := cols - utf8.RuneCountInString(right)
+	if right == "" || room < 1 {
+		return left
+	}
+	return fit(cut(left, room-1), room) + right
+}
+
+// fit makes a row exactly cols long.
+func fit(s string, cols int) string {
+	s = cut(s, cols)
+	return s + strings.Repeat(" ", cols-utf8.RuneCountInString(s))
+}
+
+// cut keeps the first n characters, tail the last n with a sign that there were more.
+func cut(s string, n int) string {
+	r := []rune(s)
+	return string(r[:min(len(r), max(n, 0))])
+}
+
+func tail(s string, n int) string {
+	r := []rune(readable(s))
+	if len(r) <= n || n < 2 {
+		return string(r)
+	}
+	return "<" + string(r[len(r)-n+1:])
+}
+
+// wrap breaks text between words into rows of at most cols; a longer word is cut.
+func wrap(text string, cols int) (rows []string) {
+	for word := range strings.FieldsSeq(text) {
+		if n := len(rows) - 1; n >= 0 && utf8.RuneCountInString(rows[n])+1+utf8.RuneCountInString(word) <= cols {
+			rows[n] += " " + word
+			continue
+		}
+		rows = append(rows, word)
+	}
+	return rows
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"dialtone/media"
+	"dialtone/phone"
+	"dialtone/sip"
+)
+
+// The first translation table: what the brain decided → what the machines and drivers do.
+
+// A conversation is what the firmware keeps of one call: the bridge between its signalling, which
+// carries SDP as bytes, and its voice, which knows no SIP.
+type conversation struct {
+	line    int
+	neg     *media.Negotiator
+	answer  []byte       // the answer to the caller's offer, kept until the call is accepted
+	stream  media.Stream // as last agreed
+	agreed  bool         // there is a stream
+	talking bool         // the user is joined with it
+	holding bool         // what our outstanding offer asks for: hold, or not
+	held    bool         // the far end holds us
+	via     string       // the server it went through, for the status
+	rtp     netip.AddrPort
+}
+
+// do carries out one action of the brain.
+func (l *loop) do(now time.Time, a phone.Action) {
+	switch a := a.(type) {
+	case phone.PlaceCall:
+		l.place(now, a)
+	case phone.RingBack:
+		l.sip(now, sip.Ring{ID: sip.ID(a.ID)})
+	case phone.Accept:
+		l.accept(now, a.ID)
+	case phone.Reject:
+		l.sip(now, sip.Refuse{ID: sip.ID(a.ID), Code: a.Code})
+		l.hush(a.ID)
+	case phone.HangUp:
+		l.sip(now, sip.Hangup{ID: sip.ID(a.ID)})
+		l.hush(a.ID)
+	case phone.Hold:
+		l.reoffer(now, a.ID, true)
+	case phone.Resume:
+		l.reoffer(now, a.ID, false)
+	case phone.StartTalk:
+		l.talk(a.ID, true)
+	case phone.StopTalk:
+		l.talk(a.ID, false)
+	case phone.PlayTone:
+		if err := l.voice.PlayTone(string(a.Tone)); err != nil {
+			l.log.Error("playing a tone", "err", err)
+		}
+	case phone.StopTone:
+		l.voice.StopTone()
+	case phone.StartRing:
+		l.voice.StartRing(ringCadence(l.settings, a.Line))
+	case phone.StopRing:
+		l.voice.StopRing()
+	case phone.KeyTone:
+		if d, ok := a.Key.Digit(); ok {
+			l.voice.KeyTone(string(d))
+		}
+	case phone.SendDigit:
+		l.digit(now, a)
+	case phone.Mute:
+		l.voice.SetMute(a.On)
+	case phone.Volume:
+		l.voice.SetVolume(a.Level)
+	case phone.Route:
+		// One sound device serves handset, speaker and headset until boards have several.
+	default:
+		panic(fmt.Sprintf("firmware: nobody does %T", a))
+	}
+}
+
+// place starts a call: a port for its voice, an offer, an INVITE.
+func (l *loop) place(now time.Time, a phone.PlaceCall) {
+	c, why := l.converse(a.ID, a.Line)
+	if why != (phone.Reason{}) {
+		l.tell(phone.Ended{ID: a.ID, Why: why})
+		return
+	}
+	l.count.placed++
+	l.sip(now, sip.Invite{ID: sip.ID(a.ID), Line: a.Line, To: a.To, Body: c.neg.Offer(false)})
+}
+
+// accept answers a call that rings: with the answer to its offer, or an offer if the caller left it to us.
+func (l *loop) accept(now time.Time, id phone.ID) {
+	c := l.calls[id]
+	if c == nil {
+		return
+	}
+	body := c.answer
+	if body == nil {
+		body = c.neg.Offer(false)
+	}
+	l.count.answered++
+	l.sip(now, sip.Accept{ID: sip.ID(id), Body: body})
+}
+
+// reoffer puts the far end on hold, or takes it back (RFC 3264 section 8.4).
+func (l *loop) reoffer(now time.Time, id phone.ID, hold bool) {
+	c := l.calls[id]
+	if c == nil {
+		l.tell(phone.HoldDone{ID: id, On: hold})
+		return
+	}
+	c.holding = hold
+	l.sip(now, sip.Reinvite{ID: sip.ID(id), Body: c.neg.Offer(hold)})
+}
+
+// talk joins the user with a call, or parts them.
+func (l *loop) talk(id phone.ID, on bool) {
+	if c := l.calls[id]; c != nil {
+		c.talking = on
+		l.sound(id, c)
+	}
+}
+
+// sound makes the voice follow what was agreed and whether the user is joined.
+func (l *loop) sound(id phone.ID, c *conversation) {
+	if !c.agreed {
+		return
+	}
+	s := c.stream
+	if !c.talking {
+		s.Send, s.Receive = false, false
+	}
+	if err := l.voice.Start(int(id), s); err != nil {
+		l.log.Error("starting the voice of a call", "call", id, "err", err)
+		l.tell(phone.EndCall{ID: id})
+	}
+}
+
+// hush ends the voice of a call and gives back its ports. Its numbers stay for the status.
+func (l *loop) hush(id phone.ID) {
+	if c := l.calls[id]; c != nil {
+		gone := farewell{stats: l.voice.Stop(int(id)), via: c.via}
+		l.last[id] = gone
+		l.count.add(gone.stats)
+		l.count.ended++
+		delete(l.calls, id)
+	}
+}
+
+// converse reserves what a call's voice needs on the address the line's servers see.
+func (l *loop) converse(id phone.ID, line int) (*conversation, phone.Reason) {
+	ip := l.localAddr(line)
+	if !ip.IsValid() {
+		return nil, phone.NoNetwork
+	}
+	port, err := l.reserve(int(id), ip)
+	if err != nil {
+		l.log.Error("opening RTP ports", "call", id, "err", err)
+		return nil, phone.SoundFailed
+	}
+	local := localMedia(l.settings, line, l.session())
+	local.Addr, local.Port = ip, port
+	c := &conversation{line: line, neg: media.NewNegotiator(local), via: l.active(line), rtp: netip.AddrPortFrom(ip, port)}
+	l.calls[id] = c
+	return c, phone.Reason{}
+}
+
+// digit sends one digit the way the line's DTMF_Tx_Method says: RFC 4733 events, or INFO.
+func (l *loop) digit(now time.Time, a phone.SendDigit) {
+	c := l.calls[a.ID]
+	if c == nil {
+		return
+	}
+	if l.settings.Line[c.line-1].DTMFTxMethod == "INFO" {
+		body := fmt.Appendf(nil, "Signal=%s\r\nDuration=%d\r\n", a.Digit, digitTime.Milliseconds())
+		l.sip(now, sip.Info{ID: sip.ID(a.ID), Type: "application/dtmf-relay", Body: body})
+		return
+	}
+	if err := l.voice.SendDigit(int(a.ID), a.Digit, digitTime); err != nil {
+		l.log.Warn("sending a digit", "call", a.ID, "err", err)
+	}
+}

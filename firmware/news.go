@@ -1,0 +1,317 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"dialtone/media"
+	"dialtone/phone"
+	"dialtone/sip"
+	"dialtone/web"
+)
+
+// The second translation table: what SIP and the voice report → news for the brain.
+
+// sip steps the agent, does what it wants of the network and passes on what it reports.
+func (l *loop) sip(now time.Time, in sip.Input) {
+	out := l.agent.Step(now, in)
+	for _, sentence := range out.Log {
+		l.decide(now, sentence)
+	}
+	for _, act := range out.Net {
+		l.wire.Do(act)
+	}
+	for _, ev := range out.Events {
+		l.heard(now, ev)
+	}
+}
+
+// heard translates one event of the agent.
+func (l *loop) heard(now time.Time, ev sip.Event) {
+	switch ev := ev.(type) {
+	case sip.Incoming:
+		l.incoming(now, ev)
+		l.via(phone.ID(ev.ID))
+	case sip.Progress:
+		l.via(phone.ID(ev.ID))
+		l.progress(ev)
+	case sip.Answered:
+		l.via(phone.ID(ev.ID))
+		if l.adopt(phone.ID(ev.ID), ev.Body) {
+			l.count.answered++
+			l.tell(phone.Answered{ID: phone.ID(ev.ID)})
+		} else {
+			l.tell(phone.Ended{ID: phone.ID(ev.ID), Why: phone.NoCodec})
+			l.queueSIP(sip.Hangup{ID: ev.ID})
+		}
+	case sip.Acked:
+		if ev.Body != nil && !l.adopt(phone.ID(ev.ID), ev.Body) {
+			l.tell(phone.Ended{ID: phone.ID(ev.ID), Why: phone.NoCodec})
+			l.queueSIP(sip.Hangup{ID: ev.ID})
+		}
+	case sip.Reoffer:
+		l.reoffered(ev)
+	case sip.Reanswered:
+		l.reanswered(ev)
+	case sip.InfoReceived:
+		if d, ok := digitOfInfo(ev.Type, ev.Body); ok {
+			l.tell(phone.Digit{ID: phone.ID(ev.ID), Digit: d})
+		}
+	case sip.Ended:
+		l.hush(phone.ID(ev.ID))
+		l.tell(phone.Ended{ID: phone.ID(ev.ID), Why: endReason(ev)})
+	case sip.Registration:
+		l.tell(phone.Line{Number: ev.Line, State: phone.LineState(ev.State), Cause: registrationReason(ev)})
+	case sip.Notify:
+		l.notified(now, ev)
+	default:
+		panic(fmt.Sprintf("firmware: nobody hears %T", ev))
+	}
+}
+
+// via notes by which server a call goes.
+func (l *loop) via(id phone.ID) {
+	if c := l.calls[id]; c != nil {
+		c.via = l.agent.Via(sip.ID(id))
+	}
+}
+
+// incoming prepares the answer before anything rings, so that a call nobody could talk in is refused at once.
+func (l *loop) incoming(now time.Time, ev sip.Incoming) {
+	id := phone.ID(ev.ID)
+	c, why := l.converse(id, ev.Line)
+	if why != (phone.Reason{}) {
+		l.decide(now, fmt.Sprintf("call %d from %s refused: %s", ev.ID, ev.From, why.Title))
+		l.count.refused++
+		l.queueSIP(sip.Refuse{ID: ev.ID, Code: 500})
+		return
+	}
+	if ev.Body != nil {
+		answer, stream, err := c.neg.Answer(ev.Body)
+		if err != nil {
+			l.decide(now, fmt.Sprintf("call %d from %s refused: %v", ev.ID, ev.From, err))
+			l.count.refused++
+			l.hush(id)
+			l.queueSIP(sip.Refuse{ID: ev.ID, Code: 488})
+			return
+		}
+		c.answer, c.stream, c.agreed = answer, stream, true
+		c.held = stream.RemoteHold
+	}
+	l.count.received++
+	l.tell(phone.Incoming{ID: id, Line: ev.Line, Peer: ev.From, Name: ev.FromName})
+	if c.held {
+		l.tell(phone.RemoteHold{ID: id, On: true})
+	}
+}
+
+// progress passes on what happens before the answer. SDP in it is sound to listen to.
+func (l *loop) progress(ev sip.Progress) {
+	id := phone.ID(ev.ID)
+	switch {
+	case ev.Body != nil && l.adopt(id, ev.Body):
+		l.tell(phone.EarlyMedia{ID: id})
+	case ev.Code == 180:
+		l.tell(phone.Ringing{ID: id})
+	default:
+		l.tell(phone.Proceeding{ID: id})
+	}
+}
+
+// adopt takes the far end's answer to our offer and lets the voice follow it.
+func (l *loop) adopt(id phone.ID, answer []byte) bool {
+	c := l.calls[id]
+	if c == nil {
+		return true // hung up meanwhile
+	}
+	if answer == nil {
+		return c.agreed
+	}
+	stream, err := c.neg.Accept(answer)
+	if err != nil {
+		l.log.Warn("the far end's session description cannot be used", "call", id, "err", err)
+		return c.agreed
+	}
+	c.stream, c.agreed = stream, true
+	l.sound(id, c)
+	l.remoteHold(id, c)
+	return true
+}
+
+// remoteHold tells the brain when the far end began or ended holding us.
+func (l *loop) remoteHold(id phone.ID, c *conversation) {
+	if c.stream.RemoteHold != c.held {
+		c.held = c.stream.RemoteHold
+		l.tell(phone.RemoteHold{ID: id, On: c.held})
+	}
+}
+
+// reoffered answers a re-INVITE by the far end: hold, resume, another codec or address.
+func (l *loop) reoffered(ev sip.Reoffer) {
+	id := phone.ID(ev.ID)
+	c := l.calls[id]
+	if c == nil {
+		l.queueSIP(sip.AnswerReinvite{ID: ev.ID, Code: 481})
+		return
+	}
+	if ev.Body == nil {
+		l.queueSIP(sip.AnswerReinvite{ID: ev.ID, Code: 200, Body: c.neg.Offer(c.holding)})
+		return
+	}
+	answer, stream, err := c.neg.Answer(ev.Body)
+	if err != nil {
+		l.log.Warn("a re-INVITE cannot be accepted", "call", id, "err", err)
+		l.queueSIP(sip.AnswerReinvite{ID: ev.ID, Code: 488})
+		return
+	}
+	c.stream, c.agreed = stream, true
+	l.queueSIP(sip.AnswerReinvite{ID: ev.ID, Code: 200, Body: answer})
+	l.sound(id, c)
+	l.remoteHold(id, c)
+}
+
+// reanswered ends our own hold or resume.
+func (l *loop) reanswered(ev sip.Reanswered) {
+	id := phone.ID(ev.ID)
+	c := l.calls[id]
+	if c == nil {
+		return
+	}
+	ok := ev.Code/100 == 2 && l.adopt(id, ev.Body)
+	if !ok {
+		c.neg.Withdraw()
+	}
+	l.tell(phone.HoldDone{ID: id, On: c.holding, OK: ok})
+	if !ok {
+		c.holding = !c.holding
+	}
+}
+
+// voiceNews translates one event of the media engine.
+func (l *loop) voiceNews(ev media.Event) {
+	switch ev := ev.(type) {
+	case media.DigitHeard:
+		l.tell(phone.Digit{ID: phone.ID(ev.ID), Digit: ev.Digit})
+	case media.DigitEnded:
+	default:
+		l.log.Debug("voice", "event", fmt.Sprintf("%T%+v", ev, ev))
+	}
+}
+
+// endReason puts the end of a call into words. What the agent found out by itself has no response to go
+// by, only its cause.
+func endReason(ev sip.Ended) phone.Reason {
+	cause := strings.ToLower(ev.Cause)
+	switch {
+	case ev.Code == 200 && ev.Remote:
+		return phone.HungUp
+	case ev.Code == 200:
+		return phone.Finished
+	case ev.Remote && ev.Code == 487 && (strings.Contains(cause, "cause=200") || strings.Contains(cause, "elsewhere")):
+		// RFC 3326: another telephone took it.
+		return phone.AnsweredElsewhere
+	case ev.Remote:
+		return phone.ReasonFor(ev.Code)
+	case ev.Code == 408:
+		return phone.NoReply
+	case strings.Contains(cause, "not registered"):
+		return phone.NotRegistered
+	case strings.Contains(cause, "certificate"):
+		return phone.NotTrusted
+	case strings.Contains(cause, "name server") || strings.Contains(cause, "no such"):
+		return phone.ServerNotFound
+	case ev.Code == 503:
+		return phone.Unreachable
+	}
+	return phone.ReasonFor(ev.Code)
+}
+
+// registrationReason puts a failed registration into words.
+func registrationReason(ev sip.Registration) phone.Reason {
+	if ev.State != string(phone.LineFailed) {
+		return phone.Reason{}
+	}
+	return phone.ReasonForLine(ev.Code)
+}
+
+// digitOfInfo reads a digit from an INFO body: application/dtmf-relay ("Signal=5") or application/dtmf ("5").
+func digitOfInfo(contentType string, body []byte) (string, bool) {
+	kind, _, _ := strings.Cut(contentType, ";")
+	text := strings.TrimSpace(string(body))
+	switch strings.ToLower(strings.TrimSpace(kind)) {
+	case "application/dtmf":
+	case "application/dtmf-relay":
+		found := ""
+		for line := range strings.Lines(text) {
+			name, value, _ := strings.Cut(line, "=")
+			if strings.EqualFold(strings.TrimSpace(name), "Signal") {
+				found = strings.TrimSpace(value)
+				break
+			}
+		}
+		text = found
+	default:
+		return "", false
+	}
+	switch text {
+	case "10":
+		text = "*"
+	case "11":
+		text = "#"
+	case "12", "13", "14", "15":
+		text = string('A' + text[1] - '2')
+	}
+	if len(text) != 1 || !strings.Contains("0123456789*#ABCD", strings.ToUpper(text)) {
+		return "", false
+	}
+	return strings.ToUpper(text), true
+}
+
+// notified acts on an unsolicited NOTIFY (reference B.11). The agent has answered and, where the line
+// wants it, checked credentials.
+func (l *loop) notified(now time.Time, ev sip.Notify) {
+	switch ev.Event {
+	case "message-summary":
+		if m, ok := parseSummary(ev.Body); ok {
+			l.mwi[ev.Line] = m
+		}
+	case "resync", "check-sync", "report":
+		if !l.settings.Provisioning.ResyncFromSIP && ev.Event != "report" {
+			l.decide(now, "a server asked for a resync, which Resync_From_SIP forbids")
+			return
+		}
+		if rule, ok := strings.CutPrefix(ev.Params, "profile="); ok {
+			l.fetchOnce(now, strings.Trim(rule, `"`))
+			return
+		}
+		l.fetchOnce(now, "")
+	case "reboot", "restart":
+		l.decide(now, "a server asked for a restart")
+		l.rebooted = true
+		l.stop(now)
+	}
+}
+
+// fetchOnce starts a resync somebody asked for and says why if it cannot.
+func (l *loop) fetchOnce(now time.Time, rule string) {
+	if err := l.resync(rule); err != nil {
+		l.decide(now, "no resync: "+err.Error())
+	}
+}
+
+// parseSummary reads the voice message counts of a message-summary body (RFC 3842 section 5.2):
+// "Voice-Message: 2/8 (0/2)" is two new and eight old.
+func parseSummary(body []byte) (m web.MWI, ok bool) {
+	for line := range strings.Lines(string(body)) {
+		name, value, _ := strings.Cut(line, ":")
+		if !strings.EqualFold(strings.TrimSpace(name), "Voice-Message") {
+			continue
+		}
+		value, _, _ = strings.Cut(strings.TrimSpace(value), "(")
+		if _, err := fmt.Sscanf(value, "%d/%d", &m.New, &m.Old); err == nil && m.New >= 0 && m.Old >= 0 {
+			return m, true
+		}
+	}
+	return web.MWI{}, false
+}

@@ -1,0 +1,240 @@
+package main
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"dialtone/config"
+	"dialtone/phone"
+	"dialtone/sip"
+)
+
+// Settings change in three steps: the new ones are worked out in the loop, saved by the keeper, and
+// adopted when the keeper reports that they are on the disk. Nothing is applied that a power cut could undo.
+
+// A change is a set of new settings on its way to the disk.
+type change struct {
+	seq      int
+	settings config.Settings
+	profile  bool        // it came from a profile
+	done     func(error) // answers who asked; nil: nobody waits
+}
+
+// changes are the ones not yet saved, oldest first.
+type changes struct {
+	seq     int
+	pending []change
+}
+
+// provided is how provisioning went and when it goes on.
+type provided struct {
+	rule    string // Profile_Rule in force: the -profile flag's, or the parameter
+	asked   string // rule of the fetch that is out
+	flag    string // -profile
+	seq     int    // of the fetch that is out
+	running bool
+	waiting []byte // a profile that came during a call
+	last    time.Time
+	result  string // ok, failed
+	err     string
+	next    time.Time
+	tries   int
+}
+
+// newest returns the settings as they will be when every pending change is saved.
+func (l *loop) newest() config.Settings {
+	if n := len(l.changes.pending); n > 0 {
+		return l.changes.pending[n-1].settings
+	}
+	return l.settings
+}
+
+// propose hands new settings to the keeper.
+func (l *loop) propose(c change) {
+	l.changes.seq++
+	c.seq = l.changes.seq
+	l.changes.pending = append(l.changes.pending, c)
+	l.keeper.Save(c.seq, c.settings)
+}
+
+// saved adopts a change that is on the disk, or drops one that could not be written with all that were
+// built on it.
+func (l *loop) saved(now time.Time, in saved) {
+	for len(l.changes.pending) > 0 && l.changes.pending[0].seq <= in.Seq {
+		c := l.changes.pending[0]
+		l.changes.pending = l.changes.pending[1:]
+		if in.Cause != "" {
+			l.decide(now, "the settings could not be saved, nothing was changed: "+in.Cause)
+			if c.profile {
+				l.provisioned(now, errors.New(in.Cause))
+			}
+			if c.done != nil {
+				c.done(errors.New(in.Cause))
+			}
+			continue
+		}
+		l.adoptSettings(now, c.settings)
+		if c.profile {
+			l.provisioned(now, nil)
+		}
+		if c.done != nil {
+			c.done(nil)
+		}
+	}
+}
+
+// adoptSettings gives new settings to every machine. Lines that did not change are left alone.
+func (l *loop) adoptSettings(now time.Time, s config.Settings) {
+	sockets, err := l.sockets, error(nil)
+	if sockets, err = l.rebind(s); err != nil {
+		l.decide(now, err.Error())
+	}
+	l.settings, l.sockets = s, sockets
+	l.sip(now, sip.Configure{Config: sipConfig(s, l.addrs, sockets, nil)})
+	l.tell(phone.Configure{Config: phoneConfig(s)})
+	l.voice.Configure(tonePlan(s), s.SIP.RTCPTxInterval)
+	l.password(s.System.AdminPassword)
+	if l.provided.flag == "" {
+		l.provided.rule = s.Provisioning.ProfileRule
+	}
+}
+
+// resync fetches the profile: rule "" is Profile_Rule. It tells whether there was anything to fetch.
+func (l *loop) resync(rule string) error {
+	if rule == "" {
+		rule = l.provided.rule
+	}
+	if !fetchable(rule) {
+		return errors.New("no Profile_Rule that names a server or a file is set")
+	}
+	if l.provided.running {
+		return errors.New("a resync is running")
+	}
+	l.provided.seq++
+	l.provided.running, l.provided.next, l.provided.asked = true, time.Time{}, rule
+	l.keeper.Fetch(l.provided.seq, rule)
+	return nil
+}
+
+// fetchable tells whether a rule can be fetched as it stands: relative ones wait for a DHCP server,
+// and macros for the rule language.
+func fetchable(rule string) bool {
+	return rule != "" && !strings.Contains(rule, "$") && (strings.Contains(rule, "://") || !strings.HasPrefix(rule, "/") || strings.HasSuffix(rule, ".xml"))
+}
+
+// fetched takes a profile that arrived. It is applied while no call is up (reference B.4).
+func (l *loop) fetched(now time.Time, in fetched) {
+	if in.Seq != l.provided.seq {
+		return
+	}
+	if in.Cause != "" {
+		l.provisioned(now, errors.New(in.Cause))
+		return
+	}
+	l.provided.waiting = in.Data
+	l.provisionWhenDue(now)
+}
+
+// provisionWhenDue applies a waiting profile once the phone is idle, and starts the next resync in time.
+func (l *loop) provisionWhenDue(now time.Time) {
+	if l.provided.waiting != nil && len(l.calls) == 0 {
+		data := l.provided.waiting
+		l.provided.waiting = nil
+		s, report, err := config.Parse(data, l.newest())
+		if err != nil {
+			l.provisioned(now, err)
+			return
+		}
+		for _, r := range report.Refused {
+			l.decide(now, "the profile's "+r.String())
+		}
+		if len(report.Applied) == 0 {
+			l.provisioned(now, nil)
+			return
+		}
+		l.propose(change{settings: s, profile: true})
+	}
+	if due(now, l.provided.next) && l.stopping.IsZero() {
+		l.provided.next = time.Time{}
+		if err := l.resync(""); err != nil {
+			l.provided.result, l.provided.err = "failed", err.Error()
+		}
+	}
+}
+
+// provisioned notes how a resync ended and plans the next (reference B.5).
+func (l *loop) provisioned(now time.Time, err error) {
+	p := &l.provided
+	p.running, p.last, p.next = false, now, time.Time{}
+	if err == nil {
+		p.result, p.err, p.tries = "ok", "", 0
+		if d := retryDelay(l.settings.Provisioning.ResyncPeriodic, 0); d > 0 && fetchable(p.rule) {
+			p.next = now.Add(d)
+		}
+		l.decide(now, "the profile is applied")
+		return
+	}
+	p.result, p.err = "failed", err.Error()
+	if d := retryDelay(l.settings.Provisioning.ResyncErrorRetryDelay, p.tries); d > 0 && fetchable(p.rule) {
+		p.next = now.Add(d)
+	}
+	p.tries++
+	l.decide(now, "the profile could not be applied: "+err.Error())
+}
+
+// retryDelay takes the n-th of a list of seconds, "60,120,240", the last one for all that follow. Of
+// "n+random" it takes n.
+func retryDelay(list string, n int) time.Duration {
+	fields := strings.Split(list, ",")
+	text, _, _ := strings.Cut(fields[min(n, len(fields)-1)], "+")
+	seconds, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil || seconds <= 0 {
+		return 0
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+// update takes new settings worked out elsewhere in the loop. In a recording stands what is different.
+func (l *loop) update(now time.Time, s config.Settings, done func(error)) {
+	old := l.newest()
+	values := make(map[string]string)
+	for _, p := range config.Params() {
+		was, _ := old.Get(p.Tag)
+		is, _ := s.Get(p.Tag)
+		switch {
+		case was == is:
+		case p.Secret:
+			values[p.Tag] = config.Mask // a mask changes nothing: a replay needs no passwords
+		default:
+			values[p.Tag] = is
+		}
+	}
+	if err := l.record.write(now, updated{Values: values}); err != nil {
+		l.log.Error("recording ends", "err", err)
+	}
+	l.propose(change{settings: s, done: done})
+}
+
+// reupdate repeats an update from a recording.
+func (l *loop) reupdate(in updated) error {
+	s := l.newest()
+	for _, tag := range slices.Sorted(maps.Keys(in.Values)) {
+		if err := s.Set(tag, in.Values[tag]); err != nil {
+			return err
+		}
+	}
+	l.propose(change{settings: s})
+	return nil
+}
+
+// shown is the rule for the status: that of the fetch that is out or was last, else the one in force.
+func (p provided) shown() string {
+	if p.asked != "" {
+		return p.asked
+	}
+	return p.rule
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"time"
+
+	"dialtone/media"
+	"dialtone/phone"
+	"dialtone/provisioning"
+	"dialtone/web"
+)
+
+// status is the state of the phone at one moment, as the API shows it (design contract).
+func (l *loop) status(now time.Time) web.Status {
+	s := web.Status{
+		Phone: web.PhoneStatus{
+			Version: version, Board: l.name, MAC: l.mac, Uptime: web.Seconds(now.Sub(l.start)),
+			ClockOK: l.clockOK(now),
+		},
+		Lines: []web.LineStatus{},
+		Calls: []web.CallStatus{},
+		Provisioning: web.ProvisioningStatus{
+			Last: web.Timestamp(l.provided.last), Result: l.provided.result, Rule: provisioning.Redact(l.provided.shown()),
+			Error: l.provided.err, Next: left(now, l.provided.next),
+		},
+		Counters: l.count.list(),
+	}
+	if l.provided.running {
+		s.Provisioning.Result = "running"
+	}
+	for _, line := range l.agent.Lines() {
+		if line.State == "disabled" {
+			continue
+		}
+		out := web.LineStatus{
+			Line: line.Line, User: line.User, Domain: line.Domain, State: line.State, Cause: line.Cause, Active: line.Active,
+			MWI: l.mwi[line.Line], Servers: []web.ServerStatus{},
+		}
+		for _, srv := range line.Servers {
+			out.Servers = append(out.Servers, web.ServerStatus{
+				Leg: srv.Leg, Name: srv.Name, Transport: string(srv.Transport), Address: srv.Address,
+				Priority: int(srv.Priority), Weight: int(srv.Weight), State: srv.State,
+				Since: ago(now, srv.Since), Cause: srv.Cause, Registered: srv.Registered,
+				Expires: left(now, srv.Expires), InUse: srv.InUse,
+			})
+		}
+		s.Lines = append(s.Lines, out)
+	}
+	for _, c := range l.brain.Calls() {
+		s.Calls = append(s.Calls, l.callStatus(now, c))
+	}
+	return s
+}
+
+// callStatus shows one call, living or just ended.
+func (l *loop) callStatus(now time.Time, c phone.Call) web.CallStatus {
+	out := web.CallStatus{
+		ID: web.CallID(int(c.ID)), Line: c.Line, Direction: "in", State: c.State.String(),
+		Peer: c.Peer, PeerName: c.Name, Reason: web.ReasonStatus{Title: c.Why.Title, Hint: c.Why.Hint},
+		Sent: c.Sent, Heard: c.Heard,
+	}
+	if c.Out {
+		out.Direction = "out"
+	}
+	if !c.Connected.IsZero() {
+		end := now
+		if c.State == phone.StateEnded {
+			end = c.Since
+		}
+		out.Duration = web.Seconds(end.Sub(c.Connected))
+	}
+	if live := l.calls[c.ID]; live != nil {
+		out.Via = live.via
+		if live.agreed {
+			out.RTP = rtpStatus(l.voice.Stats(int(c.ID)))
+		}
+	} else if gone, ok := l.last[c.ID]; ok {
+		out.Via, out.RTP = gone.via, rtpStatus(gone.stats)
+	}
+	return out
+}
+
+func rtpStatus(s media.Stats) web.RTPStatus {
+	return web.RTPStatus{
+		Local: s.Local, Remote: s.Remote, Codec: s.Codec, Ptime: s.PtimeMS,
+		TxPackets: s.TxPackets, RxPackets: s.RxPackets, RxLost: s.RxLost, RxLate: s.RxLate,
+		Concealed: web.Decimal(s.ConcealedMS), Jitter: web.Decimal(s.JitterMS), Buffer: web.Decimal(s.BufferMS),
+		RTT: web.Decimal(s.RTTMS), MOSLQ: web.Decimal(s.MOSLQ),
+	}
+}
+
+// forgetEnded drops the numbers of calls the brain no longer lists.
+func (l *loop) forgetEnded() {
+	if len(l.last) == 0 {
+		return
+	}
+	listed := make(map[phone.ID]bool)
+	for _, c := range l.brain.Calls() {
+		listed[c.ID] = true
+	}
+	for id := range l.last {
+		if !listed[id] {
+			delete(l.last, id)
+		}
+	}
+}
+
+// active is the server a line uses, "udp:192.0.2.1:5060", or "".
+func (l *loop) active(line int) string {
+	for _, s := range l.agent.Lines() {
+		if s.Line == line {
+			if s.Active != "" {
+				return s.Active
+			}
+			for _, srv := range s.Servers { // not registered yet: the one that will be asked first
+				if srv.State != "down" {
+					return string(srv.Transport) + ":" + srv.Address
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// clockOK tells whether the wall clock can be trusted: it is not before the build (no RTC, no NTP yet).
+func (l *loop) clockOK(now time.Time) bool { return !now.Before(l.built) }
+
+func ago(now, then time.Time) web.Decimal {
+	if then.IsZero() {
+		return 0
+	}
+	return web.Seconds(now.Sub(then))
+}
+
+func left(now, then time.Time) web.Decimal {
+	if then.IsZero() || then.Before(now) {
+		return 0
+	}
+	return web.Seconds(then.Sub(now))
+}

@@ -1,0 +1,55 @@
+package phone
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+	"time"
+
+	"dialtone/hal"
+)
+
+// A long hint is shown page after page, and the phone asks for the ticks that turn them.
+func TestPagesTurn(t *testing.T) {
+	now := time.Unix(1000, 0)
+	p := New(Config{Lines: []LineConfig{{Number: 1, Enabled: true}}})
+	pages := func(what string, d time.Duration, want int) {
+		t.Helper()
+		end := now.Add(d)
+		for next := p.Next(); !next.IsZero() && !next.After(end); next = p.Next() {
+			now = next
+			p.Step(now, Tick{})
+		}
+		now = end
+		if got := p.View().Page; got != want {
+			t.Errorf("%s: page %d, want %d", what, got, want)
+		}
+	}
+	p.Step(now, Line{1, LineFailed, ReasonForLine(403)})
+	pages("a notice just shown", 1999*time.Millisecond, 0)
+	pages("two seconds later", time.Millisecond, 1)
+	pages("another two", 2*time.Second, 2)
+	pages("when it is gone", 2*time.Second, 0)
+	p.Step(now, KeyUp{hal.Hook})
+	pages("a handset that hears why not", time.Second, 0)
+	pages("three seconds later", 2*time.Second, 1)
+	pages("as long as it is off", time.Minute, 31)
+}
+
+// What crosses the loop is recorded as JSON: every field of an event must come back.
+func TestEventsAreRecorded(t *testing.T) {
+	for _, ev := range []Event{
+		KeyDown{hal.Hook}, Dial{"1001", 2}, Incoming{2, 1, "1002", "Ann"}, Ended{2, ReasonFor(486)},
+		HoldDone{2, true, true}, Line{1, LineFailed, NoReply}, SendDigits{1, "12#"}, Network{true}, Tick{},
+		Configure{Config{Lines: []LineConfig{{1, "a", "b", true, true, true}}, Interdigit: 1, OffHook: 2, RingTimeout: 3, ReorderDelay: -1, NoticeTime: 4, Volume: 5}},
+	} {
+		b, err := json.Marshal(ev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back := reflect.New(reflect.TypeOf(ev))
+		if err := json.Unmarshal(b, back.Interface()); err != nil || !reflect.DeepEqual(back.Elem().Interface(), ev) {
+			t.Errorf("%T%+v was recorded as %s, %v", ev, ev, b, err)
+		}
+	}
+}

@@ -1,0 +1,110 @@
+package sip
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+)
+
+// fail plans the next attempt. after is what the server asks for in Retry-After.
+func (r *registration) fail(now time.Time, code int, cause string, after time.Duration) {
+	ln := r.leg.ln
+	wait := r.backOff(code, after)
+	silent := r.silent
+	r.failures++
+	r.silent = false
+	r.refreshAt, r.retryAt = time.Time{}, time.Time{}
+	what := cause
+	if !silent {
+		what = fmt.Sprintf("%d %s", code, cause)
+	}
+	if wait > 0 {
+		r.retryAt = now.Add(wait)
+		ln.logf("not registered: %s; next attempt in %s", what, wait.Round(time.Second))
+	} else {
+		ln.logf("not registered: %s; not tried again, as Reg_Retry_Long_Intvl is 0", what)
+	}
+	r.set(regFailed, code, cause)
+	ln.a.agenda.set(r.leg)
+}
+
+// backOff is the one law of how long to wait after a failure; zero: for ever. What was no answer, and the
+// codes of Retry_Reg_RSC and Try_Backup_RSC, take Reg_Retry_Intvl, doubled from failure to failure up to
+// Reg_Retry_Intvl_Cap where that is set; other codes take Reg_Retry_Long_Intvl; Retry-After is obeyed. The random delays and
+// a tenth of the time are added by chance, so that phones that failed together do not return together.
+func (r *registration) backOff(code int, after time.Duration) time.Duration {
+	cfg := &r.leg.ln.a.cfg
+	t := cfg.Timers
+	wait, random := t.RegRetryLongIntvl, t.RegRetryLongRandomDelay
+	if r.silent || matchesCode(cfg.RetryRegRSC, code) || matchesCode(cfg.TryBackupRSC, code) {
+		wait, random = t.RegRetryIntvl, t.RegRetryRandomDelay
+		if t.RegRetryIntvlCap > 0 {
+			wait = min(wait<<min(r.failures, 16), max(t.RegRetryIntvlCap, wait))
+		}
+	}
+	if after > 0 {
+		wait, random = after, t.RegRetryRandomDelay
+	}
+	if wait <= 0 {
+		return 0
+	}
+	a := r.leg.ln.a
+	return wait + a.randomUpTo(wait/10) + a.randomUpTo(random)
+}
+
+// flowGone says that the connection to the server in use has ended. With it went the way incoming calls
+// take, so the registration is made anew on another one.
+func (r *registration) flowGone(now time.Time, f *flow, cause string) {
+	if !r.wanted() || r.tx.underWay() || r.bound.Host == "" {
+		return
+	}
+	r.leg.ln.logf("connection to %s ended: %s", f, cause)
+	r.stale = append(r.stale, r.bound)
+	r.bound, r.expiresAt, r.refreshAt = sipmsg.Uri{}, time.Time{}, time.Time{}
+	if r.flaps++; now.Sub(f.openedAt) >= minFlowLife {
+		r.flaps = 0
+	}
+	if r.flaps > 1 {
+		r.silent = true
+		r.fail(now, 503, "connection lost: "+cause, 0)
+		return
+	}
+	r.begin(now)
+}
+
+// addressChanged registers anew if our Contact is no longer true.
+func (r *registration) addressChanged(now time.Time) {
+	if !r.wanted() || r.tx.underWay() || !r.leg.bound {
+		return
+	}
+	if own := r.leg.localAddr(nil); r.bound.Host != "" {
+		if said, _ := hostAddr(r.bound.Host); said == own.Addr() && r.bound.Port == int(own.Port()) {
+			return
+		}
+		r.stale = append(r.stale, r.bound)
+	}
+	r.begin(now)
+}
+
+// move registers at the server that is in use now.
+func (r *registration) move(now time.Time) {
+	if !r.wanted() || r.tx.underWay() {
+		return
+	}
+	if r.bound.Host != "" && !slices.ContainsFunc(r.stale, func(u sipmsg.Uri) bool { return sameContact(&u, &r.bound) }) {
+		r.stale = append(r.stale, r.bound)
+	}
+	r.begin(now)
+}
+
+// serverDown hurries the next REGISTER when the server that knows us fails and there is no other.
+func (r *registration) serverDown(now time.Time, s Server) {
+	if !r.wanted() || r.tx.underWay() || r.refreshAt.IsZero() || !r.server.same(s) {
+		return
+	}
+	t := r.leg.ln.a.cfg.Timers
+	r.refreshAt = earliest(r.refreshAt, now.Add(t.RegRetryIntvl+r.leg.ln.a.randomUpTo(t.RegRetryIntvl/10)))
+	r.leg.ln.a.agenda.set(r.leg)
+}
