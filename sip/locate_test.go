@@ -342,6 +342,22 @@ func TestLocateInPieces(t *testing.T) {
 	s.wantServers("the first server is enough to begin", "udp:192.0.2.1:5060")
 }
 
+// While the address of a new target is awaited, the one of the old target is in use but no longer asked for.
+func TestLocateNextOfWhatIsNeeded(t *testing.T) {
+	s := startScene(t, LocateConfig{Proxy: "example.test", UseSRV: true, AutoPrefix: true, NoIPv6: true},
+		zone{"_sip._udp.example.test SRV 100 10 0 5060 a.example.test", "a.example.test A 110 192.0.2.1"})
+	s.now = s.now.Add(100 * time.Second)
+	srv := s.l.Tick(s.now)
+	s.zone = zone{"_sip._udp.example.test SRV 100 10 0 5060 b.example.test"}
+	if q := s.l.Answer(s.now, s.zone.answer(srv[0])); fmt.Sprint(q) != "[{b.example.test A}]" {
+		t.Fatalf("the new target is asked for: %v", q)
+	}
+	s.wantServers("the old server stays until then", "udp:192.0.2.1:5060")
+	if got := s.l.Next().Sub(s.now); got != askLimit {
+		t.Errorf("the next tick is due after %v, want %v", got, askLimit)
+	}
+}
+
 func TestLocateLimits(t *testing.T) {
 	var z zone
 	for i := range 40 {
@@ -360,6 +376,8 @@ func TestLocateLimits(t *testing.T) {
 	}
 }
 
+const draws = 5000
+
 // weighted draws the order of three targets over and over and counts who is first.
 func weighted(t *testing.T, weights ...int) []int {
 	var z zone
@@ -368,7 +386,7 @@ func weighted(t *testing.T, weights ...int) []int {
 	}
 	random := rand.NewChaCha8([32]byte{1})
 	first := make([]int, len(weights))
-	for range 20000 {
+	for range draws {
 		s := startScene(t, LocateConfig{Proxy: "w.test", UseSRV: true, AutoPrefix: true, NoIPv6: true, Random: random}, z)
 		first[s.l.Servers()[0].Addr.Port()-5000]++
 	}
@@ -378,8 +396,8 @@ func weighted(t *testing.T, weights ...int) []int {
 func TestLocateWeights(t *testing.T) {
 	near := func(sentence string, got int, share float64) {
 		t.Helper()
-		if want := share * 20000; float64(got) < want-300 || float64(got) > want+300 {
-			t.Errorf("%s: %d of 20000, want about %.0f", sentence, got, want)
+		if want := share * draws; float64(got) < want-0.02*draws || float64(got) > want+0.02*draws {
+			t.Errorf("%s: %d of %d, want about %.0f", sentence, got, draws, want)
 		}
 	}
 	f := weighted(t, 90, 10)

@@ -60,7 +60,7 @@ func (t *Transport) welcome(conn net.Conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.accepted >= maxAccepted || t.guests[guest] >= maxAcceptedHost {
-		t.cfg.Log.Warn("a connection was refused, there are too many", "remote", guest)
+		t.cfg.Log.Debug("a connection was refused, there are too many", "remote", guest)
 		conn.Close()
 		return
 	}

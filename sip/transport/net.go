@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"strconv"
 )
 
 // Net is where sockets come from: the operating system (OS), or a network in memory.
@@ -63,9 +64,22 @@ func network(kind string, local netip.Addr) string {
 // listenText is a local address as package net wants it.
 func listenText(local netip.AddrPort) string {
 	if !local.Addr().IsValid() {
-		return netip.AddrPortFrom(netip.IPv6Unspecified(), local.Port()).String()[len("[::]"):]
+		return ":" + strconv.Itoa(int(local.Port()))
 	}
 	return local.String()
+}
+
+// dialer is one for connections from local, which may lack its address, its port or both.
+func dialer(local netip.AddrPort) net.Dialer {
+	var d net.Dialer
+	from := net.TCPAddr{Port: int(local.Port())}
+	if a := local.Addr().Unmap(); a.IsValid() && !a.IsUnspecified() {
+		from.IP, from.Zone = a.AsSlice(), a.Zone()
+	}
+	if from.IP != nil || from.Port != 0 {
+		d.LocalAddr = &from
+	}
+	return d
 }
 
 // addrPort reads an address of package net, IPv4 always in its short form.

@@ -70,7 +70,9 @@ func (s System) Listen(local netip.AddrPort) (net.Listener, error) {
 
 // Dial opens a TCP connection.
 func (s System) Dial(ctx context.Context, local, remote netip.AddrPort) (net.Conn, error) {
-	d := net.Dialer{KeepAliveConfig: keepAlive, Control: func(_, _ string, c syscall.RawConn) error {
+	d := dialer(local)
+	d.KeepAliveConfig = keepAlive
+	d.Control = func(_, _ string, c syscall.RawConn) error {
 		return control(c, func(fd int) error {
 			s.mark(fd)
 			if local.Port() != 0 {
@@ -80,9 +82,6 @@ func (s System) Dial(ctx context.Context, local, remote netip.AddrPort) (net.Con
 			return os.NewSyscallError("setsockopt TCP_USER_TIMEOUT",
 				unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(userTimeout/time.Millisecond)))
 		})
-	}}
-	if local.Addr().IsValid() || local.Port() != 0 {
-		d.LocalAddr = &net.TCPAddr{IP: local.Addr().AsSlice(), Zone: local.Addr().Zone(), Port: int(local.Port())}
 	}
 	return d.DialContext(ctx, "tcp", unmap(remote).String())
 }

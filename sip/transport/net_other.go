@@ -20,9 +20,6 @@ func (s System) Listen(local netip.AddrPort) (net.Listener, error) {
 
 // Dial opens a TCP connection.
 func (s System) Dial(ctx context.Context, local, remote netip.AddrPort) (net.Conn, error) {
-	var d net.Dialer
-	if local.Addr().IsValid() || local.Port() != 0 {
-		d.LocalAddr = &net.TCPAddr{IP: local.Addr().AsSlice(), Zone: local.Addr().Zone(), Port: int(local.Port())}
-	}
+	d := dialer(local)
 	return d.DialContext(ctx, "tcp", unmap(remote).String())
 }

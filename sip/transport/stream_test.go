@@ -145,7 +145,7 @@ func TestTCPBlockedPeer(t *testing.T) {
 		h.Do(sip.Send{Flow: h.tcpFlow(1), Data: big})
 		select {
 		case in := <-h.inputs:
-			if c, ok := in.(sip.Closed); !ok || !strings.Contains(c.Cause, "does not read") {
+			if c, ok := in.(sip.Closed); !ok || !strings.Contains(c.Cause, "too much waits") {
 				t.Errorf("got %+v", in)
 			}
 			return

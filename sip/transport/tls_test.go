@@ -78,7 +78,7 @@ func TestTLS(t *testing.T) {
 	yesterday := ca.base()
 	yesterday.Time = func() time.Time { return time.Now().Add(-36 * time.Hour) }
 	old := ca.server(dnsNames("example.test"))
-	old.MaxVersion = tls.VersionTLS11
+	old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 	demanding := ca.server(dnsNames("example.test"))
 	demanding.ClientAuth = tls.RequireAnyClientCert
 	demanding.MaxVersion = tls.VersionTLS12
