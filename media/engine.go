@@ -27,10 +27,11 @@ const (
 	keyLength    = 80 * sampleRate / 1000
 	maxCNAME     = 255
 	MaxVolume    = 10
-	UnityVolume  = 5   // voice is played as it came
+	UnityVolume  = 6   // the phone's default: voice is played as it came
 	volumeStep   = 3.0 // dB
 	unityGain    = 1 << 12
 	rtcpLeast    = time.Second
+	rtcpAsk      = 10 * time.Second // with reports switched off: when to look again
 )
 
 // A Config is what an Engine works with.
@@ -203,7 +204,6 @@ func (e *Engine) Reserve(id int, ip netip.Addr) (port uint16, err error) {
 	} else {
 		s.rtp.conn.Close()
 		s.rtcp.conn.Close()
-		s.latch = latch{expected: s.latch.expected}
 	}
 	s.ip, s.port, s.rtp, s.rtcp = ip, port, r, c
 	e.running.Go(func() { e.readRTP(s, r) })
@@ -240,7 +240,7 @@ func (e *Engine) Start(id int, st Stream) error {
 	if err := s.apply(time.Now(), st, l, samples); err != nil {
 		return fmt.Errorf("starting voice: %w", err)
 	}
-	if first && e.cfg.RTCPInterval > 0 {
+	if first {
 		e.running.Go(func() { e.report(s) })
 	}
 	e.work.Broadcast()
@@ -364,7 +364,7 @@ func (e *Engine) SetMute(on bool) {
 	e.muted = on
 }
 
-// SetVolume sets the loudness of voice and tones, 0 to 10 in steps of 3 dB. At 5, and before the first
+// SetVolume sets the loudness of voice and tones, 0 to 10 in steps of 3 dB. At 6, and before the first
 // call, voice is played as it came.
 func (e *Engine) SetVolume(level int) {
 	db := float64(min(max(level, 0), MaxVolume)-UnityVolume) * volumeStep
@@ -475,9 +475,10 @@ func (e *Engine) readRTCP(s *session, k *socket) {
 // report sends our reports until the call ends, at random intervals around the one configured
 // (RFC 3550 section 6.3.1).
 func (e *Engine) report(s *session) {
-	interval := max(e.cfg.RTCPInterval, rtcpLeast)
-	wait := func() time.Duration { return interval/2 + time.Duration(float64(interval)*float64(random32())/(1<<32)) }
-	t := time.NewTimer(wait() / 2) // the first report comes sooner, section 6.2
+	e.mu.Lock()
+	interval := e.cfg.RTCPInterval
+	e.mu.Unlock()
+	t := time.NewTimer(rtcpWait(interval) / 2) // the first report comes sooner, section 6.2
 	defer t.Stop()
 	for {
 		select {
@@ -487,13 +488,22 @@ func (e *Engine) report(s *session) {
 		}
 		e.mu.Lock()
 		packet, to := e.compound(s, false)
-		k := s.rtcp
+		k, interval := s.rtcp, e.cfg.RTCPInterval
 		e.mu.Unlock()
 		if packet != nil {
 			k.write(packet, to) // an unheard report is like a lost one
 		}
-		t.Reset(wait())
+		t.Reset(rtcpWait(interval))
 	}
+}
+
+// rtcpWait is the time to the next report: half to one and a half intervals.
+func rtcpWait(interval time.Duration) time.Duration {
+	if interval <= 0 {
+		interval = rtcpAsk
+	}
+	interval = max(interval, rtcpLeast)
+	return interval/2 + time.Duration(float64(interval)*float64(random32())/(1<<32))
 }
 
 // compound writes a report of s, nil when there is none to send. The lock is held.

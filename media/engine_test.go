@@ -127,13 +127,31 @@ func TestInactiveSendsNothingAndTimeGoesOn(t *testing.T) {
 }
 
 func TestWhoDoesNotReceiveHearsNothing(t *testing.T) {
-	call(t, speech(muLaw, sampleRate), nil, func(t *testing.T, w *wire, a, b *party) {
+	voice := speech(muLaw, sampleRate)
+	call(t, voice, nil, func(t *testing.T, w *wire, a, b *party) {
 		deaf := b.stream(a)
 		deaf.Receive = false
 		b.start(deaf)
 		pass(time.Second)
 		if got := loudest(b.ear.take()); got != 0 {
 			t.Errorf("something as loud as %d is heard", got)
+		}
+		b.start(b.stream(a))
+		pass(time.Second)
+		b.start(deaf)
+		pass(time.Second)
+		b.ear.take()
+		b.start(b.stream(a))
+		pass(1500 * time.Millisecond)
+		heard := b.ear.take()
+		if got := loudest(heard[:200]); got != 0 {
+			t.Errorf("what came before is heard after, as loud as %d", got)
+		}
+		if find(heard, voice[:sampleRate/2]) < 0 {
+			t.Error("the voice is not back")
+		}
+		if st := b.engine.Stats(1); st.ConcealedMS != 0 || st.RxLost != 0 {
+			t.Errorf("not listening looks like loss: %+v", st)
 		}
 	})
 }
@@ -158,7 +176,7 @@ func TestVolume(t *testing.T) {
 	call(t, speech(muLaw, sampleRate), nil, func(t *testing.T, w *wire, a, b *party) {
 		pass(2 * time.Second)
 		usual := loudest(b.ear.take())
-		for level, want := range map[int]float64{0: -15, 4: -3, 5: 0, 10: 15, 99: 15} {
+		for level, want := range map[int]float64{0: -18, 5: -3, 6: 0, 10: 12, 99: 12} {
 			b.engine.SetVolume(level)
 			pass(100 * time.Millisecond)
 			b.ear.take()
@@ -243,6 +261,17 @@ func TestStrangersAreNotHeard(t *testing.T) {
 		if got := loudest(b.ear.take()); got > 10 {
 			t.Errorf("the stranger is heard, as loud as %d", got)
 		}
+		report, err := (&reporter{}).compound(time.Now(), loud, true, &reception{}, 0, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := stranger.WriteTo(report, netUDP(netip.AddrPortFrom(b.addr, b.port+1))); err != nil {
+			t.Fatal(err)
+		}
+		pass(20 * time.Millisecond)
+		if n := b.engine.find(1).reporter.heard; n != 0 {
+			t.Errorf("%d reports of the stranger were believed", n)
+		}
 		if st := b.engine.Stats(1); st.RxStrange != 50 || st.Remote != a.at().String() {
 			t.Errorf("stats %+v", st)
 		}
@@ -298,6 +327,16 @@ func TestDigitsAsTones(t *testing.T) {
 		mix := make([]int32, len(heard))
 		for i, v := range heard {
 			mix[i] = int32(v)
+		}
+		longest, quiet := 0, 0
+		for _, v := range mix[800:4000] {
+			if quiet++; v > 100 || v < -100 {
+				quiet = 0
+			}
+			longest = max(longest, quiet)
+		}
+		if longest < 400 {
+			t.Errorf("at most %d quiet samples between the digits, want 60 ms", longest)
 		}
 		for i, want := range [][2]int{{697, 1209}, {852, 1477}} {
 			at := 800 + i*2080 // 200 ms and a gap of 60, after a delay of about 70 ms
@@ -387,6 +426,10 @@ func TestSoundDeviceFailsAndReturns(t *testing.T) {
 		pass(2 * time.Second)
 		if n := a.engine.Stats(1).TxPackets - before; n < 95 || n > 105 {
 			t.Errorf("%d packets in two seconds without a sound device, want 100 of silence", n)
+		}
+		heard := b.ear.take()
+		if got := loudest(heard[len(heard)-sampleRate:]); got > 10 {
+			t.Errorf("without a microphone something as loud as %d is sent", got)
 		}
 		a.ear.mu.Lock()
 		a.ear.fail = nil
@@ -535,9 +578,8 @@ func TestReserve(t *testing.T) {
 		if _, err := w.listen(addrPort("10.0.0.9:5003")); err != nil {
 			t.Fatal(err)
 		}
-		q := newParty(t, w, "10.0.0.9", nil, func(c *Config) { c.PortMin, c.PortMax = 5002, 5005 })
-		if q.port != 5004 || w.conns[addrPort("10.0.0.9:5002")] != nil {
-			t.Errorf("port %d, 5002 is %v", q.port, w.conns[addrPort("10.0.0.9:5002")])
+		if _, _, _, err := listenPair(w.listen, netip.MustParseAddr("10.0.0.9"), 5002, 5003); err == nil || w.conns[addrPort("10.0.0.9:5002")] != nil {
+			t.Errorf("%v, 5002 is %v", err, w.conns[addrPort("10.0.0.9:5002")])
 		}
 	})
 }

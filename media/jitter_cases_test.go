@@ -201,6 +201,21 @@ func TestALossIsConcealedAndJoinedSoftly(t *testing.T) {
 	}
 }
 
+func TestInventedPeriodsJoin(t *testing.T) {
+	var c concealer
+	for i := range c.past { // nothing periodic: a slope
+		c.past[i] = int16(50 * i)
+	}
+	c.begin()
+	last := c.next()
+	for i := 1; i < c.lag; i++ {
+		last = c.next()
+	}
+	if step := abs(int(c.next()) - int(last)); step > 500 {
+		t.Errorf("a step of %d where a period of %d samples begins again", step, c.lag)
+	}
+}
+
 func TestFramePathAllocatesNothing(t *testing.T) {
 	j := NewJitter(muLaw)
 	now := time.Unix(0, 0)

@@ -179,6 +179,21 @@ func TestJitterOnNetworks(t *testing.T) {
 				return 2
 			})
 		}(), 0, 76, 80, 0.2},
+		{"route grows 50 ms longer", steady(n, func(i int) float64 {
+			if i > 400 {
+				return 55
+			}
+			return 5
+		}), 0, 90, 90, 0.3},
+		{"four lost together", func() trace {
+			tr := steady(n, func(int) float64 { return 2 })
+			for i := range tr {
+				if i%100 >= 60 && i%100 < 64 {
+					tr[i] = -1
+				}
+			}
+			return tr
+		}(), 0, 46, 60, 4},
 		{"route grows 60 ms longer", steady(n, func(i int) float64 {
 			if i > 400 {
 				return 65
@@ -198,6 +213,9 @@ func TestJitterOnNetworks(t *testing.T) {
 			t.Log(&p)
 			if altered := 100 * float64(p.altered) / float64(p.blocks); altered > tt.altered || p.delay(0.5) > tt.delay || p.delay(0.99) > tt.p99 {
 				t.Errorf("%.2f%% altered, delay %.1f and %.1f ms; want at most %.2f%%, %.0f, %.0f", altered, p.delay(0.5), p.delay(0.99), tt.altered, tt.delay, tt.p99)
+			}
+			if tt.name == "packets in pairs" && p.stats.Added < 40*time.Millisecond {
+				t.Errorf("the delay does not grow in pauses: %v", &p)
 			}
 			if played := len(p.delays); played < p.blocks*85/100 {
 				t.Errorf("%d of %d blocks were played", played, p.blocks)

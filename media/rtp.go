@@ -6,10 +6,11 @@ import (
 
 // Specification constants, RFC 3550 section 5.1 and RFC 3551 section 6.
 const (
-	rtpVersion = 2
-	rtpHeader  = 12 // bytes, without CSRC and extension
-	rtcpLowPT  = 72 // RTCP packet types 200 to 204 without the marker bit: never an RTP payload type here
-	rtcpHighPT = 76
+	rtpVersion   = 2
+	rtpHeader    = 12 // bytes, without CSRC and extension
+	rtcpLowPT    = 72 // RTCP packet types 200 to 204 without the marker bit: never an RTP payload type here
+	rtcpHighPT   = 76
+	comfortNoise = 13 // RFC 3389 section 4: taken from whoever sends it, agreed or not
 )
 
 // Implementation constants.

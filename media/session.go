@@ -147,7 +147,7 @@ func (s *session) receive(now time.Time, from netip.AddrPort, datagram []byte, h
 	payload, why := admitRTP(datagram, h)
 	l := s.laws[h.PayloadType&127]
 	event := s.stream.AcceptEventPT != 0 && h.PayloadType == s.stream.AcceptEventPT
-	if why != "" || l == nil && !event && len(payload) > 0 {
+	if why != "" || l == nil && !event && h.PayloadType != comfortNoise && len(payload) > 0 {
 		s.counts.rxRefused++
 		return r
 	}
@@ -173,6 +173,9 @@ func (s *session) receive(now time.Time, from netip.AddrPort, datagram []byte, h
 	}
 	if event {
 		r.events, r.n = s.digits.push(now, h.Timestamp, h.Marker, payload)
+		return r
+	}
+	if l == nil { // comfort noise: our own silence is as comfortable
 		return r
 	}
 	s.reception.voice(now, h.Timestamp)

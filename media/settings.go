@@ -2,8 +2,8 @@ package media
 
 import "time"
 
-// Configure takes new tones and a new RTCP interval; what is playing goes on, the interval holds for
-// calls that start later.
+// Configure takes new tones and a new RTCP interval; what is playing goes on, the interval holds from
+// the next report of each call.
 func (e *Engine) Configure(tones TonePlan, rtcp time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

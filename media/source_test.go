@@ -2,6 +2,7 @@ package media
 
 import (
 	"math"
+	"net/netip"
 	"testing"
 	"time"
 )
@@ -146,5 +147,25 @@ func TestInterarrivalJitter(t *testing.T) {
 	}
 	if math.Abs(r.jitter-want) > 1e-9 {
 		t.Errorf("jitter %v, want %v", r.jitter, want)
+	}
+}
+
+func TestReportsGoToWhereTheyComeFrom(t *testing.T) {
+	far, nat := addrPort("10.0.0.2:4000"), addrPort("192.0.2.1:1234")
+	for _, tt := range []struct {
+		sentence     string
+		source, from netip.AddrPort
+		want         string
+	}{
+		{"nothing came yet", netip.AddrPort{}, netip.AddrPort{}, "10.0.0.2:4007"},
+		{"all as agreed", far, addrPort("10.0.0.2:4007"), "10.0.0.2:4007"},
+		{"voice from elsewhere, no report yet", nat, netip.AddrPort{}, "192.0.2.1:1235"},
+		{"reports from a port of their own", nat, addrPort("192.0.2.1:999"), "192.0.2.1:999"},
+		{"reports from where voice came from before", nat, addrPort("10.0.0.2:4007"), "192.0.2.1:1235"},
+	} {
+		s := session{stream: Stream{Remote: far, RTCP: addrPort("10.0.0.2:4007")}, latch: latch{source: tt.source}, rtcpFrom: tt.from}
+		if got := s.rtcpDestination().String(); got != tt.want {
+			t.Errorf("%s: reports go to %s, want %s", tt.sentence, got, tt.want)
+		}
 	}
 }

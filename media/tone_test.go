@@ -226,6 +226,12 @@ func TestTonesBeginAndEndWithoutAClick(t *testing.T) {
 	if p.running() {
 		t.Error("it still sounds")
 	}
+	if got := steepest(sound(t, "350@-19,440@-19;.333(*/0/1+2);.444(*/0/1)", 8000)); got > 4*steady {
+		t.Errorf("at the end of a section a corner of %d, the tone alone has %d", got, steady)
+	}
+	if !slices.Equal(sound(t, "350@-19;*(.1/0/1,.2/0/1)", 8000), sound(t, "350@-19;*(*/0/1)", 8000)) {
+		t.Error("segments without silence between are not one sound")
+	}
 	ring := compileRing(DefaultTones().Cadence(5))
 	var v voice
 	v.start(ring)
