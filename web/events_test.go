@@ -215,11 +215,13 @@ func TestHeartbeatsOfEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
 		c, _ := d.server.events.join(0)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
 		var out bytes.Buffer
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			d.server.forward(t.Context(), c, login{hash: d.hash}, func(data []byte) bool { out.Write(data); return true })
+			d.server.forward(ctx, c, login{hash: d.hash}, func(data []byte) bool { out.Write(data); return true })
 		}()
 		time.Sleep(3*heartbeat + time.Second)
 		synctest.Wait()
@@ -229,7 +231,13 @@ func TestHeartbeatsOfEvents(t *testing.T) {
 		// A stream lasts no longer than the right to listen to it.
 		d.phone.set(func(*phone) { d.hash = "another" })
 		time.Sleep(heartbeat)
-		<-ended
+		synctest.Wait()
+		select {
+		case <-ended:
+		default:
+			t.Error("a stream outlives the password it was opened with")
+			cancel()
+		}
 	})
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
