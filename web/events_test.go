@@ -125,6 +125,10 @@ func TestEvents(t *testing.T) {
 	if e := next(eventLine); !strings.Contains(e.data, `"state":"down"`) || !strings.Contains(e.data, `"since_s":99`) {
 		t.Errorf("a server going down is %s", e.data)
 	}
+	status.Lines = slices.Clone(status.Lines)
+	status.Lines[0].Cause = "the password is wrong"
+	d.server.Publish(status, d.phone.screen.Rows)
+	next(eventLine)
 	status.Calls = []CallStatus{{ID: "c1", State: "ended"}, {ID: "c2", State: "incoming"}}
 	d.server.Publish(status, d.phone.screen.Rows)
 	next(eventCall)
