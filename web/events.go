@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"sync"
@@ -79,7 +80,7 @@ func (s *Server) Publish(status Status, rows []string) {
 		e.send(eventPhone, status.Phone)
 	}
 	for i, line := range steady.Lines {
-		if old := slices.IndexFunc(e.last.Lines, func(l LineStatus) bool { return l.Line == line.Line }); old < 0 || !sameLine(line, e.last.Lines[old]) {
+		if old := slices.IndexFunc(e.last.Lines, func(l LineStatus) bool { return l.Line == line.Line }); old < 0 || !reflect.DeepEqual(line, e.last.Lines[old]) {
 			e.send(eventLine, status.Lines[i])
 		}
 	}
@@ -279,13 +280,6 @@ func steadyStatus(s Status) Status {
 		c.RTP = RTPStatus{Local: c.RTP.Local, Remote: c.RTP.Remote, Codec: c.RTP.Codec, Ptime: c.RTP.Ptime, SRTP: c.RTP.SRTP}
 	}
 	return s
-}
-
-func sameLine(a, b LineStatus) bool {
-	servers := slices.Equal(a.Servers, b.Servers)
-	a.Servers, b.Servers = nil, nil
-	return servers && a.Line == b.Line && a.User == b.User && a.Domain == b.Domain &&
-		a.State == b.State && a.Active == b.Active && a.MWI == b.MWI
 }
 
 // recent are the last n decision lines, newest first.

@@ -125,6 +125,10 @@ func TestEvents(t *testing.T) {
 	if e := next(eventLine); !strings.Contains(e.data, `"state":"down"`) || !strings.Contains(e.data, `"since_s":99`) {
 		t.Errorf("a server going down is %s", e.data)
 	}
+	status.Lines = slices.Clone(status.Lines)
+	status.Lines[0].Cause = "the password is wrong"
+	d.server.Publish(status, d.phone.screen.Rows)
+	next(eventLine)
 	status.Calls = []CallStatus{{ID: "c1", State: "ended"}, {ID: "c2", State: "incoming"}}
 	d.server.Publish(status, d.phone.screen.Rows)
 	next(eventCall)
@@ -215,11 +219,13 @@ func TestHeartbeatsOfEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
 		c, _ := d.server.events.join(0)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
 		var out bytes.Buffer
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			d.server.forward(t.Context(), c, login{hash: d.hash}, func(data []byte) bool { out.Write(data); return true })
+			d.server.forward(ctx, c, login{hash: d.hash}, func(data []byte) bool { out.Write(data); return true })
 		}()
 		time.Sleep(3*heartbeat + time.Second)
 		synctest.Wait()
@@ -229,7 +235,13 @@ func TestHeartbeatsOfEvents(t *testing.T) {
 		// A stream lasts no longer than the right to listen to it.
 		d.phone.set(func(*phone) { d.hash = "another" })
 		time.Sleep(heartbeat)
-		<-ended
+		synctest.Wait()
+		select {
+		case <-ended:
+		default:
+			t.Error("a stream outlives the password it was opened with")
+			cancel()
+		}
 	})
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)

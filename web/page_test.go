@@ -11,12 +11,13 @@ import (
 func TestStartPage(t *testing.T) {
 	d := newDesk(t)
 	d.server.Decision(d.now, "<script>alert(1)</script> decided")
+	d.phone.status.Lines[0].Cause = "the password is wrong"
 	d.phone.status.Calls[0].PeerName = "<img src=x onerror=alert(1)>"
 	d.phone.status.Calls = append(d.phone.status.Calls, CallStatus{ID: "c2", State: "incoming", Peer: "1003"}, CallStatus{ID: "c3", State: "held"},
 		CallStatus{ID: "c4", State: "ended", Reason: ReasonStatus{"No reply", "The phone system does not answer"}})
 	for _, path := range []string{"/", "/state"} {
 		text := d.want("the page shows the phone", d.send("GET", path, ""), http.StatusOK, "1001@example.test")
-		for _, want := range []string{"1001           12:00\n", "registered", "a.example.test", "udp:127.0.0.11:5060", "connected", "0:41 left", "PCMU 20 ms",
+		for _, want := range []string{"1001           12:00\n", "registered", "a.example.test", "udp:127.0.0.11:5060", "connected", "0:41 left", "the password is wrong", "PCMU 20 ms",
 			`data-call="c1" data-verb="hold"`, `data-call="c2" data-verb="answer"`, `data-call="c3" data-verb="resume"`, "No reply: The phone system does not answer",
 			"2026-11-22 12:00:00 UTC", "12:00:00</time> &lt;script&gt;alert(1)&lt;/script&gt; decided", "&lt;img src=x"} {
 			if !strings.Contains(text, want) {

@@ -11,8 +11,6 @@ import (
 	"dialtone/config"
 )
 
-const adminPassword = "Admin_Password" // the parameter that must not become empty
-
 // parameter is one parameter in the answer of GET /api/v1/config.
 type parameter struct {
 	config.Param
@@ -75,9 +73,6 @@ func change(settings config.Settings, values map[string]json.RawMessage) (config
 			continue
 		}
 		text, err := parameterText(values[name])
-		if err == nil && p.Tag == adminPassword && text == "" {
-			err = errors.New("Admin_Password must not be empty")
-		}
 		before, _ := settings.Get(p.Tag)
 		if err == nil {
 			err = settings.Set(p.Tag, text)

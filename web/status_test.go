@@ -9,11 +9,12 @@ import (
 	"time"
 )
 
-// contract is the JSON people script against; the example of the contract with our test call. A change
+// contract is the JSON people script against; the example of the contract with our test call and what was
+// added since (cause of a line, dtmf_sent, dtmf_heard). A change
 // here that is not an addition breaks them.
 const contract = `{
  "phone":{"version":"0.1.0","board":"sim","mac":"02:00:00:00:00:01","uptime_s":12.3,"clock_ok":true},
- "lines":[{"line":1,"user":"1001","domain":"example.test","state":"registered",
+ "lines":[{"line":1,"user":"1001","domain":"example.test","state":"registered","cause":"",
    "active":"udp:127.0.0.11:5060","mwi":{"new":0,"old":0},
    "servers":[{"leg":"primary","name":"a.example.test","transport":"udp","address":"127.0.0.11:5060","priority":10,"weight":1,
      "state":"up","since_s":9.1,"cause":"","registered":true,"expires_s":41,"in_use":true}]}],

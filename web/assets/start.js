@@ -45,12 +45,13 @@ async function send(method, path, body) {
   } finally { refresh(); }
 }
 
-state.addEventListener("click", (event) => {
+state.addEventListener("click", async (event) => {
   const button = event.target.closest("button[data-call]");
   if (!button) return;
   button.disabled = true;
   const path = "/api/v1/calls/" + button.dataset.call;
-  if (button.dataset.verb === "end") send("DELETE", path); else send("POST", path + "/" + button.dataset.verb);
+  if (button.dataset.verb === "end") await send("DELETE", path); else await send("POST", path + "/" + button.dataset.verb);
+  button.disabled = false; // what it did shows by another button in its place
 });
 
 document.getElementById("dial").addEventListener("submit", async (event) => {
