@@ -134,6 +134,7 @@ func TestHoldByFarEnd(t *testing.T) {
 	for range 2 {
 		b.command("hold", "")
 		p.wantCall("baresip holds", "remote-held")
+		p.wantQuiet("while it holds us we send nothing", func(s status) int { return s.Calls[0].RTP.Tx })
 		b.command("resume", "")
 		p.wantCall("baresip resumes", "connected")
 		before := p.status().Calls[0].RTP
@@ -157,6 +158,7 @@ func TestHoldByUs(t *testing.T) {
 	p.tell(id, "hold", nil)
 	p.wantCall("held", "held")
 	b.wantEvent("baresip sees our offer", mark, "CALL_REMOTE_SDP")
+	p.wantQuiet("while we hold it baresip sends nothing", func(s status) int { return s.Calls[0].RTP.Rx })
 	p.tell(id, "resume", nil)
 	p.wantCall("resumed", "connected")
 	before := p.status().Calls[0].RTP
@@ -165,6 +167,18 @@ func TestHoldByUs(t *testing.T) {
 	})
 	p.hangup(id)
 	b.wantEvent("our BYE arrives", 0, "CALL_CLOSED")
+}
+
+// wantQuiet waits until a packet counter stands still for half a second.
+func (p *phone) wantQuiet(sentence string, counter func(status) int) {
+	p.t.Helper()
+	last, since := -1, time.Now()
+	eventually(p.t, sentence, func() bool {
+		if n := counter(p.status()); n != last {
+			last, since = n, time.Now()
+		}
+		return time.Since(since) > 500*time.Millisecond
+	})
 }
 
 // TestReinvites: the far end holds in both ways, and asks for an offer in a re-INVITE (RFC 3261 section 14.1).
