@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -32,6 +33,9 @@ import (
 )
 
 var update = flag.Bool("update", false, "rewrite the transcripts in testdata/scenarios")
+
+// clock is the duration of a call on the screen.
+var clock = regexp.MustCompile(`[0-9]+:[0-9][0-9]`)
 
 // oneWay is how long a packet takes. It divides nothing: no two things happen at once.
 const oneWay = 7 * time.Millisecond
@@ -181,7 +185,7 @@ type desk struct {
 	cancel context.CancelFunc
 	done   chan error
 	ended  bool
-	rec    *bytes.Buffer
+	shown  string // without the seconds of a call
 }
 
 // newDesk puts a phone together that knows the account 1001 at the far end and settings beside. It does
@@ -229,7 +233,11 @@ func (b *bench) newDesk(name, addr string, settings ...string) *desk {
 	p.set.publish = p
 	draw := p.set.draw
 	p.set.draw = func(f hal.Frame) {
-		p.say(classScreen, "%s[%s]", p.name, screenText(f.Rows))
+		text := screenText(f.Rows)
+		if still := clock.ReplaceAllString(text, "0:00"); still != p.shown { // the seconds of a call are no news
+			p.shown = still
+			p.say(classScreen, "%s[%s]", p.name, text)
+		}
 		draw(f)
 	}
 	p.api = asker{loop: p.set.loop, life: p.set.ctx}
