@@ -248,6 +248,37 @@ func TestGarbageAfterRequest(t *testing.T) {
 	wantRead(t, "the answer", c, "answer")
 }
 
+// Last words before the phone goes: they are written, and those who do not take them do not hold it up.
+func TestCloseWrites(t *testing.T) {
+	h, p := newHarness(t, Config{}), newPeer(t, nil)
+	c, stuck := h.open(1, p), h.open(3, p)
+	pc, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pc.Close()
+	at := h.listenUDP("127.0.0.1:0")
+	for range 20 {
+		h.Do(sip.Send{Flow: h.tcpFlow(3), Data: make([]byte, 20000)})
+	}
+	for range 50 {
+		h.Do(sip.Send{Flow: h.tcpFlow(1), Data: []byte("BYE")})
+		h.Do(sip.Send{Flow: udpFlow(at, addrPort(pc.LocalAddr())), Data: []byte("BYE")})
+	}
+	h.Transport.Close()
+	rest, err := io.ReadAll(c)
+	if string(rest) != strings.Repeat("BYE", 50) || err != nil {
+		t.Errorf("read %q, %v", rest, err)
+	}
+	pc.SetReadDeadline(time.Now().Add(patience))
+	for i := range 50 {
+		if _, _, err := pc.ReadFrom(make([]byte, 10)); err != nil {
+			t.Fatalf("datagram %d: %v", i, err)
+		}
+	}
+	stuck.Close()
+}
+
 func TestDoAfterClose(t *testing.T) {
 	h := newHarness(t, Config{})
 	h.Transport.Close()
