@@ -16,9 +16,8 @@ import (
 
 // Specification constants.
 const (
-	maxForwards = 70      // RFC 3261 section 8.1.1.6
-	mtu         = 1300    // RFC 3261 section 18.1.1: a longer request goes by TCP
-	maxSeq      = 1 << 31 // RFC 3261 section 8.1.1.5
+	maxForwards = 70   // RFC 3261 section 8.1.1.6
+	mtu         = 1300 // RFC 3261 section 18.1.1: a longer request goes by TCP
 )
 
 // What we understand, as said in Allow, Accept, Supported and Allow-Events.

@@ -300,16 +300,14 @@ func (r *registration) success(now time.Time, tx *clientTx, resp *sipmsg.Respons
 		r.state = ""
 	}
 	r.set(regRegistered, 0, "")
-	switch {
-	case !moved:
+	l.ln.a.agenda.set(l)
+	if !moved {
 		r.corrections = 0
-	case r.corrections < maxCorrections:
-		r.corrections++
-		r.stale = append(r.stale, r.bound)
-		r.begin(now)
 		return
 	}
-	l.ln.a.agenda.set(l)
+	r.corrections++
+	r.stale = append(r.stale, r.bound)
+	r.begin(now)
 }
 
 // refreshAfter is when a registration is renewed: at (granted - timer F) * 0.78 (reference A.8), which

@@ -156,12 +156,12 @@ func (tx *clientTx) lost(now time.Time, cause string) {
 	case tx.state == txWaiting:
 		tx.end() // nothing was sent, so no late answer can come
 		tx.client.failed(now, tx, 503, cause)
-	case tx.state == txTrying && tx.flow.Transport.reliable() && tx.reused && !tx.resent:
+	case tx.state == txTrying && tx.flow.Transport.reliable() && tx.reused:
 		// A server that restarted, or forgot an idle connection, says so only when it is used.
 		tx.quiet()
 		tx.resent = true
 		tx.start(now)
-		tx.reused = false
+		tx.reused = false // once is enough
 	case tx.state == txProceeding && tx.method == sipmsg.INVITE:
 		// The server may still come back to us; it gets the time of an unanswered INVITE.
 		tx.giveUpAt = now.Add(tx.a.cfg.Timers.B)

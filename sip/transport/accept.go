@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"sync"
 	"time"
 
 	"dialtone/sip"
@@ -80,8 +79,7 @@ func (t *Transport) welcome(conn net.Conn) {
 func (f *flow) serve(conn net.Conn, guest netip.Addr) {
 	defer f.forget()
 	defer f.t.leave()
-	f.finished = sync.OnceFunc(func() { f.t.finished(guest) })
-	defer f.finished()
+	f.finished = func() { f.t.finished(guest) }
 	f.run(conn, conn)
 }
 

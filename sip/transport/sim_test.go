@@ -238,6 +238,34 @@ func TestSimUDP(t *testing.T) {
 	})
 }
 
+// A loop that closes a socket, or everything, while inputs wait for that very loop is not held up for long.
+func TestCloseByTheLoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := simnet.New(1)
+		quit := make(chan struct{})
+		tr := New(Config{Net: n.Host(netip.MustParseAddr("192.0.2.1")), Deliver: func(sip.Input) { <-quit }})
+		at, err := tr.ListenUDP(netip.MustParseAddrPort("192.0.2.1:5060"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		tr.Do(sip.Send{Flow: udpFlow(at, at), Data: []byte("x")})
+		tr.Do(sip.Send{Flow: udpFlow(at, netip.MustParseAddrPort("[2001:db8::1]:5060")), Data: []byte("x")}) // the writer has something to tell, too
+		synctest.Wait()
+		tr.Unlisten(at)
+		if d := time.Since(begin); d == 0 || d > 2*lastWrite {
+			t.Errorf("closing a socket took %v", d)
+		}
+		begin = time.Now()
+		tr.Close()
+		if d := time.Since(begin); d == 0 || d > partTime+closeWait {
+			t.Errorf("closing took %v", d)
+		}
+		close(quit)
+		n.Close()
+	})
+}
+
 // simNameServer answers A questions at a host of the network; it counts them.
 func (s *scene) simNameServer(at netip.AddrPort, delay time.Duration, answer string) *int {
 	s.Helper()

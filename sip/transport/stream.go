@@ -48,7 +48,7 @@ type flow struct {
 	cancel   context.CancelCauseFunc
 	known    bool         // something of it was delivered; the reading goroutine's
 	garbled  bool         // what came cannot be taken apart; the reading goroutine's
-	finished func()       // the peer of an accepted connection sends no more; once
+	finished func()       // the peer of an accepted connection sends no more
 	lastSend atomic.Int64 // Unix nanoseconds
 
 	mu      sync.Mutex
@@ -162,13 +162,13 @@ func (f *flow) run(raw, conn net.Conn) {
 	var writer sync.WaitGroup
 	writer.Go(func() { f.write(conn) })
 	err := f.read(conn)
+	if f.accepted {
+		f.finished()
+	}
 	f.tell(err)
 	if f.ctx.Err() == nil && (errors.Is(err, io.EOF) || f.garbled) {
 		// The peer has said all it wanted, or all that can be understood, and may still be listening to
 		// the answers.
-		if f.accepted {
-			f.finished()
-		}
 		wait(f.ctx, lingerTime)
 	}
 	f.cancel(err)

@@ -4,16 +4,21 @@ import (
 	"context"
 	"crypto/tls"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
 	"dialtone/sip"
 )
 
-// closeWait is how long Close waits for goroutines that are handing over their last input.
-const closeWait = time.Second
+// Implementation constants of Close.
+const (
+	partTime  = 500 * time.Millisecond // to write what is queued
+	closeWait = time.Second            // then, for goroutines that are handing over their last input
+)
 
 // Config is what a Transport works with.
 type Config struct {
@@ -32,8 +37,11 @@ type Transport struct {
 	stop context.CancelFunc
 	wg   sync.WaitGroup
 
+	asking     context.Context // of questions to name servers, which Close does not wait for
+	stopAsking context.CancelFunc
+
 	mu        sync.Mutex
-	closed    bool
+	closed    bool // nothing is begun or delivered any more
 	tls       *tls.Config
 	sockets   map[netip.AddrPort]*socket
 	listeners map[netip.AddrPort]net.Listener
@@ -60,6 +68,7 @@ func New(cfg Config) *Transport {
 	}
 	t.SetTLS(cfg.TLS)
 	t.ctx, t.stop = context.WithCancel(context.Background())
+	t.asking, t.stopAsking = context.WithCancel(t.ctx)
 	return t
 }
 
@@ -99,7 +108,7 @@ func (t *Transport) Do(action sip.NetAction) {
 				t.deliver(sip.Answer{Question: a.Question, Cause: "there is no resolver"})
 				return
 			}
-			t.deliver(t.cfg.Resolver.Ask(t.ctx, a.Question))
+			t.deliver(t.cfg.Resolver.Ask(t.asking, a.Question))
 		})
 	}
 }
@@ -113,36 +122,58 @@ func (t *Transport) Unlisten(local netip.AddrPort) {
 	delete(t.listeners, local)
 	t.mu.Unlock()
 	if s != nil {
-		s.conn.Close()
+		s.cancel()
+		if !within(s.closed, 2*lastWrite) {
+			s.conn.Close() // its writer is handing over an input, perhaps to our caller
+		}
 	}
 	if l != nil {
 		l.Close()
 	}
 }
 
-// Close ends all sockets and connections at once and returns when nothing is delivered any more. What was
-// sent a moment ago on a connection may be lost: Close the connection first and wait for it.
+// Close ends all sockets and connections. Nothing is delivered any more; what is queued is written as far
+// as the peers take it at once.
 func (t *Transport) Close() {
 	t.mu.Lock()
 	t.closed = true
 	sockets, listeners := t.sockets, t.listeners
 	t.sockets, t.listeners = nil, nil
+	flows := slices.Collect(maps.Values(t.flows))
 	t.mu.Unlock()
-	t.stop()
-	for _, s := range sockets {
-		s.conn.Close()
-	}
+	t.stopAsking()
 	for _, l := range listeners {
 		l.Close()
 	}
+	for _, s := range sockets {
+		s.cancel()
+	}
+	for _, f := range flows {
+		f.close()
+	}
 	done := make(chan struct{})
 	go func() { t.wg.Wait(); close(done) }()
-	limit := time.NewTimer(closeWait)
+	if !within(done, partTime) {
+		t.stop()
+		for _, s := range sockets {
+			s.conn.Close()
+		}
+		if !within(done, closeWait) {
+			t.cfg.Log.Warn("an input is not taken; closed without waiting for it")
+		}
+	}
+	t.stop()
+}
+
+// within waits for done, at most d.
+func within(done <-chan struct{}, d time.Duration) bool {
+	limit := time.NewTimer(d)
 	defer limit.Stop()
 	select {
 	case <-done:
+		return true
 	case <-limit.C:
-		t.cfg.Log.Warn("an input is not taken; closed without waiting for it")
+		return false
 	}
 }
 
@@ -162,7 +193,10 @@ func (t *Transport) spawnLocked(f func()) bool {
 }
 
 func (t *Transport) deliver(in sip.Input) {
-	if t.ctx.Err() == nil {
+	t.mu.Lock()
+	closed := t.closed
+	t.mu.Unlock()
+	if !closed {
 		t.cfg.Deliver(in)
 	}
 }

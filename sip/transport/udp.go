@@ -15,17 +15,20 @@ import (
 // Implementation constants of UDP.
 const (
 	maxDatagram   = 65535
-	udpQueue      = 512 // datagrams waiting for the network device; more are lost, as UDP may
+	udpQueue      = 512                   // datagrams waiting for the network device; more are lost, as UDP may
+	lastWrite     = 50 * time.Millisecond // for what is queued when the socket is closed
 	readPauseMin  = 5 * time.Millisecond
 	readPauseMost = time.Second
 )
 
-// socket is one UDP socket: a goroutine reads it, another writes what is queued.
+// socket is one UDP socket: a goroutine reads it, another writes what is queued and closes it in the end.
 type socket struct {
-	conn  net.PacketConn
-	local netip.AddrPort
-	queue chan datagram
-	ctx   context.Context
+	conn   net.PacketConn
+	local  netip.AddrPort
+	queue  chan datagram
+	ctx    context.Context
+	cancel context.CancelFunc // the socket is to be closed
+	closed chan struct{}      // it is
 }
 
 type datagram struct {
@@ -41,7 +44,8 @@ func (t *Transport) ListenUDP(local netip.AddrPort) (netip.AddrPort, error) {
 		return netip.AddrPort{}, fmt.Errorf("opening UDP %s: %s", local, cause(err))
 	}
 	ctx, cancel := context.WithCancel(t.ctx)
-	s := &socket{conn: conn, local: addrPort(conn.LocalAddr()), queue: make(chan datagram, udpQueue), ctx: ctx}
+	s := &socket{conn: conn, local: addrPort(conn.LocalAddr()), queue: make(chan datagram, udpQueue),
+		ctx: ctx, cancel: cancel, closed: make(chan struct{})}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
@@ -50,7 +54,7 @@ func (t *Transport) ListenUDP(local netip.AddrPort) (netip.AddrPort, error) {
 		return netip.AddrPort{}, fmt.Errorf("opening UDP %s: %w", local, net.ErrClosed)
 	}
 	t.sockets[s.local] = s
-	t.wg.Go(func() { defer cancel(); t.readUDP(s) })
+	t.wg.Go(func() { t.readUDP(s) })
 	t.wg.Go(func() { t.writeUDP(s) })
 	return s.local, nil
 }
@@ -71,7 +75,7 @@ func (t *Transport) readUDP(s *socket) {
 			}
 		case errors.As(err, &lost):
 			t.deliver(sip.Unreachable{Local: s.local, Remote: unmap(lost.RemoteAddrPort()), Cause: cause(err)})
-		case errors.Is(err, net.ErrClosed) || t.ctx.Err() != nil:
+		case errors.Is(err, net.ErrClosed) || s.ctx.Err() != nil:
 			return
 		default:
 			t.cfg.Log.Warn("reading UDP failed, trying again", "local", s.local, "err", err)
@@ -81,24 +85,34 @@ func (t *Transport) readUDP(s *socket) {
 	}
 }
 
+// writeUDP writes what is queued, also what still is when the socket is to be closed, and closes it.
 func (t *Transport) writeUDP(s *socket) {
+	defer close(s.closed)
+	defer s.conn.Close()
+	stop := context.AfterFunc(s.ctx, func() { s.conn.SetWriteDeadline(time.Now().Add(lastWrite)) })
+	defer stop()
 	for {
 		select {
-		case <-s.ctx.Done():
-			return
 		case d := <-s.queue:
-			_, err := s.conn.WriteTo(d.data, net.UDPAddrFromAddrPort(d.remote))
-			switch {
-			case err == nil:
-			case errors.Is(err, net.ErrClosed):
-				return
-			case errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM):
-				// The device's queue is full: as good as lost on the way, and repeated as that.
-				t.cfg.Log.Debug("a datagram was lost in the device", "remote", d.remote, "err", err)
-			default:
-				t.deliver(sip.Unreachable{Local: s.local, Remote: d.remote, Cause: cause(err)})
+			t.writeDatagram(s, d)
+		case <-s.ctx.Done():
+			for len(s.queue) > 0 {
+				t.writeDatagram(s, <-s.queue)
 			}
+			return
 		}
+	}
+}
+
+func (t *Transport) writeDatagram(s *socket, d datagram) {
+	_, err := s.conn.WriteTo(d.data, net.UDPAddrFromAddrPort(d.remote))
+	switch {
+	case err == nil || s.ctx.Err() != nil:
+	case errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM):
+		// The device's queue is full: as good as lost on the way, and repeated as that.
+		t.cfg.Log.Debug("a datagram was lost in the device", "remote", d.remote, "err", err)
+	default:
+		t.deliver(sip.Unreachable{Local: s.local, Remote: d.remote, Cause: cause(err)})
 	}
 }
 
