@@ -115,8 +115,9 @@ func (tap *rtpTap) digits(payload uint8) []digit {
 	return found
 }
 
-// play sends samples to addr as payload 0 or 8 in packets of ptime, in real time, and returns when done or when the
-// test has ended.
+// play sends samples to addr as payload 0 or 8 in packets of ptime, and returns when done or when the test has ended.
+// It keeps to real time over the whole: what the machine could not send in time goes out at once, as from a phone whose
+// sound card is the clock.
 func (tap *rtpTap) play(to netip.AddrPort, payload uint8, ptime time.Duration, samples []int16) {
 	encode := g711.EncodeUlawFrame
 	if payload == 8 {
@@ -124,9 +125,7 @@ func (tap *rtpTap) play(to netip.AddrPort, payload uint8, ptime time.Duration, s
 	}
 	header := tap.newHeader(payload)
 	size := int(ptime.Seconds() * sampleRate)
-	pace := time.NewTicker(ptime)
-	defer pace.Stop()
-	for ; len(samples) >= size; samples = samples[size:] {
+	for due := time.Now(); len(samples) >= size; samples = samples[size:] {
 		body := make([]byte, size)
 		for i := range body {
 			body[i] = encode(samples[i])
@@ -137,7 +136,8 @@ func (tap *rtpTap) play(to netip.AddrPort, payload uint8, ptime time.Duration, s
 		header.Marker = false
 		header.SequenceNumber++
 		header.Timestamp += uint32(size)
-		<-pace.C
+		due = due.Add(ptime)
+		<-time.After(time.Until(due))
 	}
 }
 
