@@ -60,9 +60,8 @@ func routeSource(to string) netip.Addr {
 	return c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
 }
 
-// watchAddresses mails the loop whenever the machine's addresses change.
-func watchAddresses(ctx context.Context, bind netip.Addr, mail func(any)) {
-	known := localAddrs(bind)
+// watchAddresses mails the loop whenever the machine's addresses are not those it knows.
+func watchAddresses(ctx context.Context, known []netip.Addr, look func() []netip.Addr, mail func(any)) {
 	tick := time.NewTicker(addressPoll)
 	defer tick.Stop()
 	for {
@@ -70,7 +69,7 @@ func watchAddresses(ctx context.Context, bind netip.Addr, mail func(any)) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if now := localAddrs(bind); !slices.Equal(now, known) {
+			if now := look(); !slices.Equal(now, known) {
 				known = now
 				mail(addresses{Addrs: now})
 			}

@@ -150,11 +150,11 @@ func (l *loop) localAddr(line int) netip.Addr {
 	var local netip.Addr
 	if remote, err := activeAddr(l.active(line)); err == nil {
 		local = l.route(remote.Addr())
+		l.note(l.now, routed{Local: local})
 	}
 	if !local.IsValid() && len(l.addrs) > 0 {
 		local = l.addrs[0]
 	}
-	l.note(l.now, routed{Local: local})
 	return local
 }
 

@@ -107,6 +107,7 @@ func (l *loop) pressKeys(now time.Time, c web.PressKeys) web.Result {
 			return web.Result{Outcome: web.Invalid, Text: fmt.Sprintf("there is no key %q", k.Key)}
 		}
 	}
+	l.banner = nil
 	for _, k := range c.Keys {
 		key := hal.Key(k.Key)
 		if k.Press || k.Down {

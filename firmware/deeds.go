@@ -17,13 +17,18 @@ import (
 type conversation struct {
 	line    int
 	neg     *media.Negotiator
-	answer  []byte       // the answer to the caller's offer, kept until the call is accepted
-	stream  media.Stream // as last agreed
-	agreed  bool         // there is a stream
-	talking bool         // the user is joined with it
-	holding bool         // what our outstanding offer asks for: hold, or not
-	held    bool         // the far end holds us
-	via     string       // the server it went through, for the status
+	early   *media.Negotiator // the same with the session of the newest provisional response agreed; nil: none
+	answer  []byte            // the answer to the caller's offer, kept until the call is accepted
+	stream  media.Stream      // as last agreed
+	agreed  bool              // there is a stream
+	asked   bool              // our offer went out in a 200: the ACK is to carry the answer
+	talking bool              // the user is joined with it
+	holding bool              // we hold the far end
+	wanted  bool              // what our re-INVITE under way asks for: hold, or not
+	theirs  bool              // an offer of the far end came first
+	offers  int               // times ours was made anew for that
+	held    bool              // the far end holds us
+	via     string            // the server it went through, for the status
 	rtp     netip.AddrPort
 }
 
@@ -96,7 +101,7 @@ func (l *loop) accept(now time.Time, id phone.ID) {
 	}
 	body := c.answer
 	if body == nil {
-		body = c.neg.Offer(false)
+		body, c.asked = c.neg.Offer(false), true
 	}
 	l.count.answered++
 	l.sip(now, sip.Accept{ID: sip.ID(id), Body: body})
@@ -109,7 +114,7 @@ func (l *loop) reoffer(now time.Time, id phone.ID, hold bool) {
 		l.tell(phone.HoldDone{ID: id, On: hold})
 		return
 	}
-	c.holding = hold
+	c.wanted, c.theirs, c.offers = hold, false, 0
 	l.sip(now, sip.Reinvite{ID: sip.ID(id), Body: c.neg.Offer(hold)})
 }
 
@@ -163,6 +168,28 @@ func (l *loop) converse(id phone.ID, line int) (*conversation, phone.Reason) {
 	c := &conversation{line: line, neg: media.NewNegotiator(local), via: l.active(line), rtp: netip.AddrPortFrom(ip, port)}
 	l.calls[id] = c
 	return c, phone.Reason{}
+}
+
+// relocate moves the voice of a call to the address its server sees now, and tells the far end. Nothing
+// else would repair the call: a registration is not a session.
+func (l *loop) relocate(id phone.ID) {
+	c := l.calls[id]
+	if c == nil {
+		return
+	}
+	ip := l.localAddr(c.line)
+	if !ip.IsValid() || ip == c.rtp.Addr() {
+		return
+	}
+	port, err := l.reserve(int(id), ip)
+	if err != nil {
+		l.log.Error("moving a call to another address", "call", id, "err", err)
+		return
+	}
+	c.rtp = netip.AddrPortFrom(ip, port)
+	c.neg.Move(ip, port)
+	c.wanted, c.theirs, c.offers = c.holding, false, 0
+	l.queueSIP(sip.Reinvite{ID: sip.ID(id), Body: c.neg.Offer(c.holding)})
 }
 
 // digit sends one digit the way the line's DTMF_Tx_Method says: RFC 4733 events, or INFO.

@@ -168,16 +168,24 @@ func (l *loop) run(ctx context.Context) error {
 // handle takes one input to its end: machines are stepped until none has news, the screen is drawn.
 func (l *loop) handle(now time.Time, in any) {
 	l.now = now
+	if ask, ok := in.(question); ok {
+		before := l.changes.seq
+		if ask(now); l.changes.seq == before {
+			return // nothing happened: a recording leaves it out, so it must not be what timers fire by
+		}
+		in = tick{}
+	} else {
+		l.note(now, in)
+		l.steps.add(now, in)
+	}
 	l.count.inputs++
 	if l.count.inputs == 1 {
 		l.sip(now, sip.Tick{}) // the agent begins to register
 	}
-	if _, ok := in.(question); !ok {
-		l.note(now, in)
-		l.steps.add(now, in)
-	}
 	switch in := in.(type) {
 	case tick:
+	case begun:
+		l.begun(now, in)
 	case hal.Contact:
 		l.keys.Contact(now, in)
 	case sip.Input:
@@ -186,8 +194,6 @@ func (l *loop) handle(now time.Time, in any) {
 		l.voiceNews(in)
 	case command:
 		l.obey(now, in)
-	case question:
-		in(now)
 	case updated:
 		if err := l.reupdate(in); err != nil {
 			l.log.Error("repeating an update", "err", err)
@@ -301,7 +307,11 @@ func bannerRows(text []string, rows, cols int) []string {
 // wait returns how long the machines can be left alone, at most one pulse.
 func (l *loop) wait(now time.Time) time.Duration {
 	next := now.Add(pulse)
-	for _, t := range []time.Time{l.keys.Next(), l.brain.Next(), l.agent.Next(), l.provided.next} {
+	wanted := []time.Time{l.keys.Next(), l.brain.Next(), l.agent.Next()}
+	if l.stopping.IsZero() {
+		wanted = append(wanted, l.provided.next)
+	}
+	for _, t := range wanted {
 		if !t.IsZero() && t.Before(next) {
 			next = t
 		}
@@ -334,6 +344,11 @@ func (l *loop) moved(now time.Time, in addresses) {
 	l.decide(now, fmt.Sprintf("this phone's addresses are now %v", in.Addrs))
 	l.tell(phone.Network{Up: len(in.Addrs) > 0})
 	l.sip(now, sip.AddressChanged{LocalAddrs: in.Addrs})
+	for _, c := range l.brain.Calls() {
+		if c.State != phone.StateEnded && !c.Connected.IsZero() {
+			l.relocate(c.ID)
+		}
+	}
 }
 
 // close ends what the loop holds of the voice.
@@ -353,9 +368,9 @@ func (l *loop) decide(now time.Time, sentence string) {
 // inputKinds lists every type that may enter the loop, for recordings.
 func inputKinds() []any {
 	return []any{
-		tick{}, stop{}, command{}, saved{}, fetched{}, addresses{}, hal.Contact{},
+		begun{}, tick{}, stop{}, command{}, saved{}, fetched{}, addresses{}, hal.Contact{},
 		sip.Received{}, sip.Opened{}, sip.Closed{}, sip.Unreachable{}, sip.Answer{},
-		media.DigitHeard{}, media.DigitEnded{}, media.Silent{},
+		media.DigitHeard{}, media.DigitEnded{}, media.Silent{}, media.SoundFailed{},
 		updated{}, reserved{}, routed{}, bound{},
 	}
 }
@@ -365,7 +380,9 @@ type (
 	tick      struct{}
 	stop      struct{}
 	addresses struct{ Addrs []netip.Addr }
-	// updated is what somebody set on the web, by tag; secrets are masked.
+	// begun is how the start went: the rule of -profile, and why its profile could not be had.
+	begun struct{ Profile, Cause string }
+	// updated is what somebody set on the web, by tag; for secrets stands that they are others now.
 	updated struct{ Values map[string]string }
 	// saved reports how writing the settings of a change went.
 	saved struct {

@@ -75,6 +75,9 @@ func dispatch(ctx context.Context, args []string, env func(string) string, stdou
 		if err != nil || opt.help {
 			return err
 		}
+		if opt.replay != "" {
+			return replay(opt.replay, stdout)
+		}
 		return run(ctx, opt, stderr)
 	case "check":
 		if len(rest) != 1 {

@@ -38,7 +38,7 @@ func (l *loop) heard(now time.Time, ev sip.Event) {
 		l.progress(ev)
 	case sip.Answered:
 		l.via(phone.ID(ev.ID))
-		if l.adopt(phone.ID(ev.ID), ev.Body) {
+		if l.connected(phone.ID(ev.ID), ev.Body) {
 			l.count.answered++
 			l.tell(phone.Answered{ID: phone.ID(ev.ID)})
 		} else {
@@ -46,7 +46,7 @@ func (l *loop) heard(now time.Time, ev sip.Event) {
 			l.queueSIP(sip.Hangup{ID: ev.ID})
 		}
 	case sip.Acked:
-		if ev.Body != nil && !l.adopt(phone.ID(ev.ID), ev.Body) {
+		if !l.acked(phone.ID(ev.ID), ev.Body) {
 			l.tell(phone.Ended{ID: phone.ID(ev.ID), Why: phone.NoCodec})
 			l.queueSIP(sip.Hangup{ID: ev.ID})
 		}
@@ -110,7 +110,7 @@ func (l *loop) incoming(now time.Time, ev sip.Incoming) {
 func (l *loop) progress(ev sip.Progress) {
 	id := phone.ID(ev.ID)
 	switch {
-	case ev.Body != nil && l.adopt(id, ev.Body):
+	case ev.Body != nil && l.early(id, ev.Body):
 		l.tell(phone.EarlyMedia{ID: id})
 	case ev.Code == 180:
 		l.tell(phone.Ringing{ID: id})
@@ -119,21 +119,62 @@ func (l *loop) progress(ev sip.Progress) {
 	}
 }
 
-// adopt takes the far end's answer to our offer and lets the voice follow it.
-func (l *loop) adopt(id phone.ID, answer []byte) bool {
+// early lets the voice follow the answer in a provisional response. Each fork may bring its own, and the
+// final answer another: our offer stays open for all of them (RFC 3261 section 13.2.2.4).
+func (l *loop) early(id phone.ID, answer []byte) bool {
 	c := l.calls[id]
 	if c == nil {
 		return true // hung up meanwhile
 	}
+	neg := *c.neg
+	stream, err := neg.Accept(answer)
+	if err != nil {
+		l.log.Warn("early sound cannot be used", "call", id, "err", err)
+		return false
+	}
+	c.early, c.stream, c.agreed = &neg, stream, true
+	l.sound(id, c)
+	return true
+}
+
+// connected takes the session of an answered call: its own, or that of the early sound if it brings none
+// that can be used.
+func (l *loop) connected(id phone.ID, answer []byte) bool {
+	c := l.calls[id]
+	if c == nil || answer != nil && l.adopt(id, answer) {
+		return true
+	}
+	if c.early == nil {
+		return false
+	}
+	c.neg, c.early = c.early, nil
+	return true
+}
+
+// acked takes the ACK to our 200, with the answer if the 200 carried an offer. Without an answer there is
+// no session (RFC 3261 section 13.2.1), or it stays what it was.
+func (l *loop) acked(id phone.ID, answer []byte) bool {
+	c := l.calls[id]
+	if c == nil || !c.asked {
+		return true
+	}
+	c.asked = false
 	if answer == nil {
+		c.neg.Withdraw()
 		return c.agreed
 	}
+	return l.adopt(id, answer) || c.agreed
+}
+
+// adopt takes the far end's answer to our offer and lets the voice follow it. It tells whether it could.
+func (l *loop) adopt(id phone.ID, answer []byte) bool {
+	c := l.calls[id]
 	stream, err := c.neg.Accept(answer)
 	if err != nil {
 		l.log.Warn("the far end's session description cannot be used", "call", id, "err", err)
-		return c.agreed
+		return false
 	}
-	c.stream, c.agreed = stream, true
+	c.stream, c.agreed, c.early = stream, true, nil
 	l.sound(id, c)
 	l.remoteHold(id, c)
 	return true
@@ -155,7 +196,9 @@ func (l *loop) reoffered(ev sip.Reoffer) {
 		l.queueSIP(sip.AnswerReinvite{ID: ev.ID, Code: 481})
 		return
 	}
+	c.theirs = true
 	if ev.Body == nil {
+		c.asked = true
 		l.queueSIP(sip.AnswerReinvite{ID: ev.ID, Code: 200, Body: c.neg.Offer(c.holding)})
 		return
 	}
@@ -171,6 +214,9 @@ func (l *loop) reoffered(ev sip.Reoffer) {
 	l.remoteHold(id, c)
 }
 
+// Implementation constants.
+const maxOffers = 4 // times a re-INVITE is made anew because the far end's offers come first
+
 // reanswered ends our own hold or resume.
 func (l *loop) reanswered(ev sip.Reanswered) {
 	id := phone.ID(ev.ID)
@@ -178,14 +224,20 @@ func (l *loop) reanswered(ev sip.Reanswered) {
 	if c == nil {
 		return
 	}
-	ok := ev.Code/100 == 2 && l.adopt(id, ev.Body)
+	ok := ev.Code/100 == 2 && ev.Body != nil && l.adopt(id, ev.Body)
 	if !ok {
 		c.neg.Withdraw()
+		if ev.Code == 491 && c.theirs && c.offers < maxOffers { // ours is still wanted
+			c.offers++
+			c.theirs = false
+			l.queueSIP(sip.Reinvite{ID: ev.ID, Body: c.neg.Offer(c.wanted)})
+			return
+		}
 	}
-	l.tell(phone.HoldDone{ID: id, On: c.holding, OK: ok})
-	if !ok {
-		c.holding = !c.holding
+	if ok {
+		c.holding = c.wanted
 	}
+	l.tell(phone.HoldDone{ID: id, On: c.wanted, OK: ok})
 }
 
 // voiceNews translates one event of the media engine.
@@ -204,6 +256,8 @@ func (l *loop) voiceNews(ev media.Event) {
 func endReason(ev sip.Ended) phone.Reason {
 	cause := strings.ToLower(ev.Cause)
 	switch {
+	case ev.Code == 408 && (strings.HasPrefix(cause, "no answer from") || strings.Contains(cause, "acknowledge")):
+		return phone.NoReply // no response at all, or no ACK
 	case ev.Code == 200 && ev.Remote:
 		return phone.HungUp
 	case ev.Code == 200:
@@ -213,8 +267,6 @@ func endReason(ev sip.Ended) phone.Reason {
 		return phone.AnsweredElsewhere
 	case ev.Remote:
 		return phone.ReasonFor(ev.Code)
-	case ev.Code == 408:
-		return phone.NoReply
 	case strings.Contains(cause, "not registered"):
 		return phone.NotRegistered
 	case strings.Contains(cause, "certificate"):
@@ -231,6 +283,9 @@ func endReason(ev sip.Ended) phone.Reason {
 func registrationReason(ev sip.Registration) phone.Reason {
 	if ev.State != string(phone.LineFailed) {
 		return phone.Reason{}
+	}
+	if ev.Code == 0 && strings.Contains(ev.Cause, "cannot be looked up") {
+		return phone.ServerNotFound
 	}
 	return phone.ReasonForLine(ev.Code)
 }
@@ -276,8 +331,10 @@ func (l *loop) notified(now time.Time, ev sip.Notify) {
 		if m, ok := parseSummary(ev.Body); ok {
 			l.mwi[ev.Line] = m
 		}
-	case "resync", "check-sync", "report":
-		if !l.settings.Provisioning.ResyncFromSIP && ev.Event != "report" {
+	case "report":
+		l.decide(now, "a server asked for a report, which this phone does not send")
+	case "resync", "check-sync":
+		if !l.settings.Provisioning.ResyncFromSIP {
 			l.decide(now, "a server asked for a resync, which Resync_From_SIP forbids")
 			return
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -61,22 +62,15 @@ func (l *loop) propose(c change) {
 	l.keeper.Save(c.seq, c.settings)
 }
 
-// saved adopts a change that is on the disk, or drops one that could not be written with all that were
-// built on it.
+// saved adopts a change that is on the disk, or drops one that could not be written.
 func (l *loop) saved(now time.Time, in saved) {
+	if in.Cause != "" {
+		l.unsaved(now, in)
+		return
+	}
 	for len(l.changes.pending) > 0 && l.changes.pending[0].seq <= in.Seq {
 		c := l.changes.pending[0]
 		l.changes.pending = l.changes.pending[1:]
-		if in.Cause != "" {
-			l.decide(now, "the settings could not be saved, nothing was changed: "+in.Cause)
-			if c.profile {
-				l.provisioned(now, errors.New(in.Cause))
-			}
-			if c.done != nil {
-				c.done(errors.New(in.Cause))
-			}
-			continue
-		}
 		l.adoptSettings(now, c.settings)
 		if c.profile {
 			l.provisioned(now, nil)
@@ -87,10 +81,33 @@ func (l *loop) saved(now time.Time, in saved) {
 	}
 }
 
+// unsaved drops a change that could not be written, with all that were built on it. Those may reach the
+// disk yet, so what is left in force is written after them.
+func (l *loop) unsaved(now time.Time, in saved) {
+	first := slices.IndexFunc(l.changes.pending, func(c change) bool { return c.seq >= in.Seq })
+	if first < 0 {
+		return
+	}
+	dropped := slices.Clone(l.changes.pending[first:])
+	l.changes.pending = l.changes.pending[:first]
+	l.decide(now, "the settings could not be saved, nothing was changed: "+in.Cause)
+	for _, c := range dropped {
+		if c.profile {
+			l.provisioned(now, errors.New(in.Cause))
+		}
+		if c.done != nil {
+			c.done(errors.New(in.Cause))
+		}
+	}
+	if len(dropped) > 1 {
+		l.propose(change{settings: l.newest()})
+	}
+}
+
 // adoptSettings gives new settings to every machine. Lines that did not change are left alone.
 func (l *loop) adoptSettings(now time.Time, s config.Settings) {
-	sockets, err := l.sockets, error(nil)
-	if sockets, err = l.rebind(s); err != nil {
+	sockets, err := l.rebind(s)
+	if err != nil {
 		l.decide(now, err.Error())
 	}
 	l.settings, l.sockets = s, sockets
@@ -103,10 +120,44 @@ func (l *loop) adoptSettings(now time.Time, s config.Settings) {
 	}
 }
 
+// begun plans the first resync. The profile of -profile has been fetched by now; one the settings name is
+// fetched after every restart (Resync_On_Reset, reference B.5).
+func (l *loop) begun(now time.Time, in begun) {
+	p := &l.provided
+	if p.flag == "" && in.Profile != "" { // a replay
+		p.flag, p.rule = in.Profile, in.Profile
+	}
+	set := l.settings.Provisioning
+	switch {
+	case p.flag != "" && in.Cause != "":
+		p.asked = p.rule
+		l.provisioned(now, errors.New(in.Cause))
+	case p.flag != "":
+		p.asked = p.rule
+		l.provisioned(now, nil)
+	case set.ProvisionEnable && set.ResyncOnReset && fetchable(p.rule):
+		p.next = now.Add(l.spread(time.Duration(set.ResyncRandomDelay) * resyncDelayUnit))
+	}
+}
+
+// Specification constants, reference B.5.
+const resyncDelayUnit = 20 * time.Second // of Resync_Random_Delay
+
+// spread is a random part of d, so that many phones that start together do not ask together.
+func (l *loop) spread(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	return time.Duration(l.session() % uint64(d))
+}
+
 // resync fetches the profile: rule "" is Profile_Rule. It tells whether there was anything to fetch.
 func (l *loop) resync(rule string) error {
 	if rule == "" {
 		rule = l.provided.rule
+	}
+	if !l.settings.Provisioning.ProvisionEnable {
+		return errors.New("Provision_Enable forbids it")
 	}
 	if !fetchable(rule) {
 		return errors.New("no Profile_Rule that names a server or a file is set")
@@ -207,15 +258,13 @@ func (l *loop) update(now time.Time, s config.Settings, done func(error)) {
 		is, _ := s.Get(p.Tag)
 		switch {
 		case was == is:
-		case p.Secret:
-			values[p.Tag] = config.Mask // a mask changes nothing: a replay needs no passwords
+		case p.Secret && is != "":
+			values[p.Tag] = fmt.Sprintf("%s %d", recordedSecret, l.changes.seq+1)
 		default:
 			values[p.Tag] = is
 		}
 	}
-	if err := l.record.write(now, updated{Values: values}); err != nil {
-		l.log.Error("recording ends", "err", err)
-	}
+	l.note(now, updated{Values: values})
 	l.propose(change{settings: s, done: done})
 }
 

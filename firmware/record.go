@@ -2,22 +2,32 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"reflect"
+	"regexp"
 	"time"
+
+	"dialtone/config"
+	"dialtone/provisioning"
 )
 
 // A recording is a file of JSON lines: a header, then one line per input of the loop in the order they
-// were handled. The header holds the seed of all randomness and the settings without secrets, so the
+// were handled. The header holds the seed of all randomness and the settings without secrets; the
 // file is written 0600: it can predict tags and branches, and tells who called whom.
 
 // Implementation constants.
 const (
 	recordVersion = 1
-	maxRecordLine = 1 << 20 // bytes of one line of a recording
+	maxRecordLine = 4 << 20 // bytes of one line of a recording; a profile may have 2 MB, and base64 makes more of it
+
+	// recordedSecret stands in a recording for every secret that is set: a replay does what a phone that
+	// has one does. It computes other digest responses, and believes no NOTIFY that has to prove who sent it.
+	recordedSecret = "recorded"
 )
 
 // A header is the first line of a recording.
@@ -26,9 +36,18 @@ type header struct {
 	Version  string    // of the firmware that wrote it
 	Start    time.Time // when the loop began
 	Seed     []byte    // 32 bytes
-	Settings []byte    // cfg.xml, secrets masked
+	Settings []byte    // cfg.xml, secrets replaced
 	Addrs    []string  // local addresses at the start
 	Board    string
+}
+
+func newHeader(seed [32]byte, s config.Settings, addrs []netip.Addr, board string) header {
+	h := header{Version: version, Start: time.Now(), Seed: seed[:], Board: board,
+		Settings: config.Dump(recordable(s), config.DumpOptions{Secrets: true})}
+	for _, a := range addrs {
+		h.Addrs = append(h.Addrs, a.String())
+	}
+	return h
 }
 
 // An entry is one recorded input, or one result a driver gave the loop at once (a bound port).
@@ -50,13 +69,14 @@ func kinds() map[string]reflect.Type {
 
 // A recorder writes a recording. A write error ends the recording, not the phone.
 type recorder struct {
-	w   *bufio.Writer
-	enc *json.Encoder
-	err error
+	w     *bufio.Writer
+	enc   *json.Encoder
+	start time.Time // of the recording
+	err   error
 }
 
 func newRecorder(w io.Writer, h header) (*recorder, error) {
-	r := &recorder{w: bufio.NewWriter(w)}
+	r := &recorder{w: bufio.NewWriter(w), start: h.Start}
 	r.enc = json.NewEncoder(r.w)
 	h.Dialtone = recordVersion
 	if err := r.enc.Encode(h); err != nil {
@@ -70,7 +90,12 @@ func (r *recorder) write(at time.Time, value any) error {
 	if r == nil || r.err != nil {
 		return nil
 	}
-	raw, err := json.Marshal(value)
+	if at.IsZero() {
+		at = r.start // before the loop began
+	}
+	// Timers run by the monotonic clock. The wall clock may jump years when the network tells the time.
+	at = r.start.Add(at.Sub(r.start))
+	raw, err := json.Marshal(withoutSecrets(value))
 	if err == nil {
 		err = r.enc.Encode(entry{At: at, Kind: reflect.TypeOf(value).String(), Value: raw})
 	}
@@ -79,6 +104,34 @@ func (r *recorder) write(at time.Time, value any) error {
 	}
 	r.err = err
 	return err
+}
+
+// withoutSecrets is value without the passwords a profile brings.
+func withoutSecrets(value any) any {
+	in, ok := value.(fetched)
+	if !ok || len(in.Data) == 0 {
+		return value
+	}
+	for _, p := range config.Params() {
+		if p.Secret && bytes.Contains(in.Data, []byte("<"+p.Tag)) {
+			element := regexp.MustCompile(`(?s)(<` + regexp.QuoteMeta(p.Tag) + `(?:\s[^>]*)?>)[^<]+(</` + regexp.QuoteMeta(p.Tag) + `\s*>)`)
+			in.Data = element.ReplaceAll(in.Data, []byte("${1}"+recordedSecret+"${2}"))
+		}
+	}
+	in.Rule = provisioning.Redact(in.Rule)
+	return in
+}
+
+// recordable is s with every secret that is set replaced.
+func recordable(s config.Settings) config.Settings {
+	for _, p := range config.Params() {
+		if is, _ := s.Get(p.Tag); p.Secret && is != "" {
+			if s.Set(p.Tag, recordedSecret) != nil { // none refuses it
+				_ = s.Set(p.Tag, "")
+			}
+		}
+	}
+	return s
 }
 
 // A player reads a recording.

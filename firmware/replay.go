@@ -35,40 +35,57 @@ func replay(file string, out io.Writer) error {
 }
 
 func replayFrom(r io.Reader, out io.Writer) error {
-	p, h, err := newPlayer(r)
+	l, t, err := newReplay(r, out)
 	if err != nil {
 		return err
 	}
+	return t.play(l)
+}
+
+// newReplay makes the loop of a recording, and the tape that stands for its drivers.
+func newReplay(r io.Reader, out io.Writer) (*loop, *tape, error) {
+	p, h, err := newPlayer(r)
+	if err != nil {
+		return nil, nil, err
+	}
 	settings, _, err := config.Parse(h.Settings, config.Default())
 	if err != nil {
-		return fmt.Errorf("line 1: settings: %w", err)
+		return nil, nil, fmt.Errorf("line 1: settings: %w", err)
 	}
 	if len(h.Seed) != 32 {
-		return errors.New("line 1: the seed is not 32 bytes long")
+		return nil, nil, errors.New("line 1: the seed is not 32 bytes long")
 	}
 	b, err := board.Find(h.Board)
 	if err != nil {
-		return fmt.Errorf("line 1: %w", err)
+		return nil, nil, fmt.Errorf("line 1: %w", err)
 	}
 	var addrs []netip.Addr
 	for _, s := range h.Addrs {
 		a, err := netip.ParseAddr(s)
 		if err != nil {
-			return fmt.Errorf("line 1: %w", err)
+			return nil, nil, fmt.Errorf("line 1: %w", err)
 		}
 		addrs = append(addrs, a)
 	}
-	t := &tape{player: p, start: h.Start, out: out}
+	t := &tape{player: p, start: h.Start, now: h.Start, out: out}
 	l := newLoop(parts{
 		log: slog.New(slog.DiscardHandler), board: b, settings: settings, addrs: addrs,
 		route: t.route, password: func(config.Secret) {},
 	})
 	l.start, l.publish = h.Start, t
 	l.voice, l.wire, l.keeper, l.draw, l.bind = t, t, t, t.draw, t.bind
-	if l.sockets, err = l.rebind(settings); err != nil {
-		return err
+	if l.sockets, err = l.rebind(settings); err == nil {
+		err = t.err
+	}
+	if err != nil {
+		return nil, nil, err
 	}
 	l.machines(rand.NewChaCha8([32]byte(h.Seed)))
+	return l, t, nil
+}
+
+// play runs the loop over the rest of the recording.
+func (t *tape) play(l *loop) error {
 	for {
 		at, in, err := t.input()
 		if errors.Is(err, io.EOF) {
@@ -76,6 +93,9 @@ func replayFrom(r io.Reader, out io.Writer) error {
 		}
 		if err != nil {
 			return err
+		}
+		if at.Before(t.now) {
+			return fmt.Errorf("line %d: time goes back", t.player.line)
 		}
 		t.now = at
 		if _, quiet := in.(tick); !quiet {
@@ -140,6 +160,9 @@ func result[T any](t *tape) (v T) {
 		}
 		t.ahead = &read{at, in}
 		err = fmt.Errorf("line %d: the replay took another way: it asks for %T", t.player.line, v)
+	}
+	if errors.Is(err, io.EOF) {
+		err = fmt.Errorf("line %d: the recording ends where the loop asks for %T", t.player.line, v)
 	}
 	if t.err == nil {
 		t.err = err

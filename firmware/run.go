@@ -45,10 +45,11 @@ func run(ctx context.Context, opt options, stderr io.Writer) error {
 	defer store.Close()
 	fetch := newFetcher(opt.resolvers)
 
-	settings, fresh, err := startSettings(ctx, log, opt, store, fetch)
+	first, err := startSettings(ctx, log, opt, store, fetch)
 	if err != nil {
 		return err
 	}
+	settings := first.settings
 	caCtx, cancel := context.WithTimeout(ctx, caTime)
 	roots, err := trustedRoots(caCtx, fetch, settings.Provisioning.CustomCARule, dir)
 	cancel()
@@ -84,16 +85,17 @@ func run(ctx context.Context, opt options, stderr io.Writer) error {
 	}
 	defer set.close()
 	set.built, set.mac = buildTime(), firstMAC()
-	if fresh != "" {
-		log.Warn("no admin password was set; this one was made up, change it on the web page", "user", "admin", "password", fresh)
-		set.banner = []string{"Web password:", fresh}
+	if first.password != "" {
+		log.Warn("no admin password was set; this one was made up, change it on the web page", "user", "admin", "password", first.password)
+		set.banner = []string{"Web password:", first.password}
 	}
+	set.mail(set.ctx, begun{Profile: provisioning.Redact(opt.profile), Cause: cause(first.profileErr)})
 	closeWeb, err := front.serve(opt.webAddr(b), set)
 	if err != nil {
 		return err
 	}
 	defer closeWeb()
-	go watchAddresses(set.ctx, opt.bind, func(in any) { set.mail(set.ctx, in) })
+	go watchAddresses(set.ctx, addrs, func() []netip.Addr { return localAddrs(opt.bind) }, func(in any) { set.mail(set.ctx, in) })
 	if len(addrs) == 0 {
 		log.Warn("this machine has no network address yet; the phone waits for one")
 	}
@@ -101,12 +103,19 @@ func run(ctx context.Context, opt options, stderr io.Writer) error {
 	return set.run(ctx)
 }
 
+// A firstSettings is what a phone starts with.
+type firstSettings struct {
+	settings   config.Settings
+	password   string // the admin password, if it had to be made up
+	profileErr error  // why the profile of -profile could not be had; the phone starts without it
+}
+
 // startSettings loads the stored settings and applies what the command line brings: a profile and a
-// password. It returns a password it had to make up, or "".
-func startSettings(ctx context.Context, log *slog.Logger, opt options, store *provisioning.Store, fetch provisioning.Fetcher) (config.Settings, string, error) {
+// password.
+func startSettings(ctx context.Context, log *slog.Logger, opt options, store *provisioning.Store, fetch provisioning.Fetcher) (first firstSettings, err error) {
 	settings, origin, err := store.Load()
 	if err != nil {
-		return settings, "", err
+		return first, err
 	}
 	if origin.Note != "" {
 		log.Warn(origin.Note)
@@ -122,31 +131,32 @@ func startSettings(ctx context.Context, log *slog.Logger, opt options, store *pr
 				log.Warn("the profile's " + r.String())
 			}
 		case isLocal(opt.profile) || origin.From == provisioning.FromDefaults && !isTransient(err):
-			return settings, "", err
+			return first, err
 		default: // a server that is down must not keep a phone from working with what it knows
+			first.profileErr = err
 			log.Warn("the profile could not be fetched, the phone starts with the settings it has", "err", err)
 		}
 	}
-	fresh := ""
 	switch {
 	case opt.password != "":
 		if err := settings.Set("Admin_Password", opt.password); err != nil {
-			return settings, "", usageError{fmt.Errorf("-admin-password: %w", err)}
+			return first, usageError{fmt.Errorf("-admin-password: %w", err)}
 		}
 		changed = true
 	case settings.System.AdminPassword == "":
-		fresh = crand.Text()[:passwordSize]
-		if err := settings.Set("Admin_Password", fresh); err != nil {
-			return settings, "", err
+		first.password = crand.Text()[:passwordSize]
+		if err := settings.Set("Admin_Password", first.password); err != nil {
+			return first, err
 		}
 		changed = true
 	}
 	if changed {
 		if err := store.Save(settings); err != nil {
-			return settings, "", err
+			return first, err
 		}
 	}
-	return settings, fresh, nil
+	first.settings = settings
+	return first, nil
 }
 
 // firstProfile fetches and applies the profile of the command line before the first registration.
@@ -189,11 +199,7 @@ func startRecording(file string, seed [32]byte, s config.Settings, addrs []netip
 	if err != nil {
 		return nil, nil, fmt.Errorf("recording: %w", err)
 	}
-	h := header{Version: version, Start: time.Now(), Seed: seed[:], Settings: config.Dump(s, config.DumpOptions{}), Board: board}
-	for _, a := range addrs {
-		h.Addrs = append(h.Addrs, a.String())
-	}
-	rec, err := newRecorder(f, h)
+	rec, err := newRecorder(f, newHeader(seed, s, addrs, board))
 	if err != nil {
 		f.Close()
 		return nil, nil, fmt.Errorf("recording: %w", err)
