@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -146,12 +147,10 @@ func (l *loop) inCall(now time.Time, id int, ev phone.Event, what string, states
 		if c.ID != phone.ID(id) {
 			continue
 		}
-		for _, s := range states {
-			if c.State == s {
-				l.tell(ev)
-				l.settle(now)
-				return web.Result{}
-			}
+		if slices.Contains(states, c.State) {
+			l.tell(ev)
+			l.settle(now)
+			return web.Result{}
 		}
 		return web.Result{Outcome: web.Conflict, Text: fmt.Sprintf("call %s is %s and cannot be %s", web.CallID(id), c.State, what)}
 	}

@@ -415,11 +415,15 @@ func TestRecordingClock(t *testing.T) {
 
 // FuzzReplay: no recording makes a replay panic or run without end.
 func FuzzReplay(f *testing.F) {
-	h, err := json.Marshal(newHeader([32]byte{1}, phoneForFuzz(), []netip.Addr{netip.MustParseAddr("10.0.0.50")}, "sim"))
+	h := newHeader([32]byte{1}, config.Default(), []netip.Addr{netip.MustParseAddr("10.0.0.50")}, "sim")
+	h.Settings = []byte(profile("User_ID_1_=1001", "Proxy_1_=10.0.0.1", "Password_1_=recorded", "Make_Call_Without_Reg_1_=Yes"))
+	h.Start = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	h.Dialtone = recordVersion
+	raw, err := json.Marshal(h)
 	if err != nil {
 		f.Fatal(err)
 	}
-	head := strings.Replace(string(h), `"Dialtone":0`, `"Dialtone":1`, 1) + "\n"
+	head := string(raw) + "\n"
 	entry := func(at, kind, value string) string {
 		return `{"at":"2000-01-01T00:00:` + at + `Z","kind":"` + kind + `","value":` + value + "}\n"
 	}
