@@ -143,6 +143,10 @@ func (s *eventSender) next(timestamp uint32, samples int) (eventPacket, bool) {
 	return p, true
 }
 
+// maxHeard is how much one packet can tell: that an event ended whose end was lost, and, where only the
+// end of the next arrives, that this one began and ended.
+const maxHeard = 3
+
 // A heardEvent is one event as the far end sent it.
 type heardEvent struct {
 	digit byte
@@ -162,8 +166,8 @@ type eventReceiver struct {
 	at    time.Time
 }
 
-// push takes one event packet. What is to be told is in heard[:n]: at most an end and a beginning.
-func (r *eventReceiver) push(now time.Time, timestamp uint32, marker bool, payload []byte) (heard [2]heardEvent, n int) {
+// push takes one event packet. What is to be told is in heard[:n].
+func (r *eventReceiver) push(now time.Time, timestamp uint32, marker bool, payload []byte) (heard [maxHeard]heardEvent, n int) {
 	if len(payload) < eventSize || payload[0] > eventFlash {
 		return heard, 0 // other events are not for a telephone's keys
 	}

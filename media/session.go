@@ -136,7 +136,7 @@ func (s *session) rtcpDestination() netip.AddrPort {
 
 // What became of a datagram.
 type receipt struct {
-	events  [2]heardEvent
+	events  [maxHeard]heardEvent
 	n       int
 	latched bool // the far end's address was learned from this packet
 	back    bool // the far end is no longer silent
