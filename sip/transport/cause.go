@@ -60,7 +60,7 @@ func cause(err error) string {
 	case errors.As(err, &unknown):
 		return "the certificate is signed by an unknown authority"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert != nil:
-		return fmt.Sprintf("the certificate is valid only from %s to %s: %s", invalid.Cert.NotBefore.Format("2006-01-02"),
+		return fmt.Sprintf("the certificate has expired or is not valid yet (%s to %s): %s", invalid.Cert.NotBefore.Format("2006-01-02"),
 			invalid.Cert.NotAfter.Format("2006-01-02"), invalid.Detail)
 	case errors.As(err, &invalid):
 		return "the certificate is not valid: " + trimmed(invalid)
