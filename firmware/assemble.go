@@ -71,9 +71,10 @@ func assemble(p parts) (*phoneSet, error) {
 		set.net.Close()
 		return nil, err
 	}
+	low, high := rtpPorts(p.settings)
 	set.voice = media.New(media.Config{
 		Sound: p.device.Sound, ListenPacket: p.listenRTP,
-		PortMin: uint16(p.settings.SIP.RTPPortMin), PortMax: uint16(p.settings.SIP.RTPPortMax),
+		PortMin: low, PortMax: high,
 		Tones: tonePlan(p.settings), RTCPInterval: p.settings.SIP.RTCPTxInterval,
 		Notify: func(ev media.Event) { mail(ev) }, Log: p.log,
 	})

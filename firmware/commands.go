@@ -187,15 +187,26 @@ func (a asker) ask(ctx context.Context, f func(now time.Time)) error {
 }
 
 // Status is the state now.
-func (a asker) Status(ctx context.Context) (s web.Status, err error) {
-	err = a.ask(ctx, func(now time.Time) { s = a.status(now) })
-	return s, err
+func (a asker) Status(ctx context.Context) (web.Status, error) {
+	return answer(ctx, a, func(now time.Time) web.Status { return a.status(now) })
 }
 
 // Screen is what the handset shows now.
-func (a asker) Screen(ctx context.Context) (s web.Screen, err error) {
-	err = a.ask(ctx, func(time.Time) { s = web.Screen{Rows: a.frame.Rows, Backlight: a.frame.Backlight} })
-	return s, err
+func (a asker) Screen(ctx context.Context) (web.Screen, error) {
+	return answer(ctx, a, func(time.Time) web.Screen {
+		return web.Screen{Rows: a.frame.Rows, Backlight: a.frame.Backlight}
+	})
+}
+
+// answer asks the loop one thing. An answer that comes after ctx has ended is dropped.
+func answer[T any](ctx context.Context, a asker, f func(now time.Time) T) (T, error) {
+	got := make(chan T, 1)
+	err := a.ask(ctx, func(now time.Time) { got <- f(now) })
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return <-got, nil
 }
 
 // Do mails a command and waits for its result.

@@ -63,7 +63,7 @@ func (f *webFront) serve(addr string, set *phoneSet) (func(), error) {
 		Source:       asker{loop: set.loop, life: set.ctx},
 		ValidKey:     func(name string) bool { return hal.Valid(hal.Key(name)) },
 		PasswordHash: f.passwordHash,
-		Hosts:        hostNames,
+		Hosts:        func() []string { return hostNames(set.ctx, asker{loop: set.loop, life: set.ctx}) },
 		Log:          f.log,
 	})
 	set.publish = f.server
@@ -90,12 +90,21 @@ func rootCause(err error) error {
 	return err
 }
 
-func hostNames() []string {
-	name, err := os.Hostname()
-	if err != nil {
-		return nil
+// hostNames are the names this phone goes by: the machine's, and those of the settings.
+func hostNames(ctx context.Context, a asker) []string {
+	var names []string
+	if name, err := os.Hostname(); err == nil {
+		names = append(names, name)
 	}
-	return []string{name, name + ".local"}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if s, err := a.Settings(ctx); err == nil && s.System.HostName != "" {
+		names = append(names, s.System.HostName)
+		if s.System.Domain != "" {
+			names = append(names, s.System.HostName+"."+s.System.Domain)
+		}
+	}
+	return names
 }
 
 // webAddr is where the page is: the flag, else port 80 on a device and loopback on a simulated board.
@@ -110,9 +119,8 @@ func (opt options) webAddr(b board.Board) string {
 }
 
 // Settings are those in force.
-func (a asker) Settings(ctx context.Context) (s config.Settings, err error) {
-	err = a.ask(ctx, func(time.Time) { s = a.settings })
-	return s, err
+func (a asker) Settings(ctx context.Context) (config.Settings, error) {
+	return answer(ctx, a, func(time.Time) config.Settings { return a.settings })
 }
 
 // UpdateSettings lets change work on the newest settings, keeps the result and waits until it is in force.

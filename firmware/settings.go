@@ -93,7 +93,16 @@ func localMedia(s config.Settings, line int, session uint64) media.Local {
 	l := s.Line[line-1]
 	return media.Local{
 		Codecs: codecs(l), EventPT: uint8(s.SIP.AVTDynamicPayload), Ptime: s.SIP.RTPPacketSize, SessionID: session,
+		ListAll: l.CodecNegotiation == "List All", ZeroHold: s.SIP.RFC2543CallHold,
 	}
+}
+
+// rtpPorts is the range voice takes its ports from: fewer than 16 are no range, reference E.2.
+func rtpPorts(s config.Settings) (low, high uint16) {
+	if int(s.SIP.RTPPortMax)-int(s.SIP.RTPPortMin) < 15 {
+		return 16382, 32766
+	}
+	return s.SIP.RTPPortMin, s.SIP.RTPPortMax
 }
 
 // codecs lists what a line may use, the preferred first.
