@@ -81,14 +81,14 @@ func startBaresip(t testing.TB, o baresipOptions) *baresip {
 	if o.domain == "" {
 		o.domain = "example.test"
 	}
-	host := lab.peerHost()
+	host := lab.peerHost(t)
 	b.addr = lab.server(host, 0).Addr()
 	listen, control := netip.AddrPortFrom(b.addr, 5060), netip.AddrPortFrom(b.addr, 4444)
 	if o.ipv6 {
 		b.addr = netip.IPv6Loopback()
 		listen = netip.AddrPortFrom(b.addr, freePort6(t))
 	}
-	low, high := lab.rtpRange()
+	low, high := lab.rtpRange(t)
 	if o.plays == "" {
 		o.plays = lab.noise(t, pcmu)
 	}

@@ -103,7 +103,7 @@ func TestCommands(t *testing.T) {
 // TestCannotStart: what keeps the phone from starting is said in one clear line.
 func TestCannotStart(t *testing.T) {
 	t.Parallel()
-	addr := lab.phoneAddr()
+	addr := lab.phoneAddr(t)
 	taken, err := net.Listen("tcp", addr.String()+":8080")
 	if err != nil {
 		t.Fatal(err)
@@ -155,7 +155,7 @@ func TestCannotStart(t *testing.T) {
 // TestNoNameServer: without DNS the phone runs, says so, and registers once there is one.
 func TestNoNameServer(t *testing.T) {
 	t.Parallel()
-	nobody := lab.server(lab.peerHost(), resolverPort)
+	nobody := lab.server(lab.peerHost(t), resolverPort)
 	p := startPhone(t, phoneOptions{resolver: nobody.String(), register: "failed", profile: map[string]string{
 		"Reg_Retry_Intvl": "2", "Reg_Retry_Random_Delay": "0"}})
 	s := p.status()
@@ -188,7 +188,7 @@ func TestServerRefuses(t *testing.T) {
 		t.Run(transport, func(t *testing.T) {
 			t.Parallel()
 			began := time.Now()
-			p := startPhone(t, phoneOptions{domain: fmt.Sprint(lab.server(lab.peerHost(), 5060)), transport: transport, register: "failed"})
+			p := startPhone(t, phoneOptions{domain: fmt.Sprint(lab.server(lab.peerHost(t), 5060)), transport: transport, register: "failed"})
 			t.Logf("noticed %.2f s after the start: %q", time.Since(began).Seconds(), p.status().Lines[0].cause())
 		})
 	}

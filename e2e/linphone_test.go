@@ -58,7 +58,7 @@ enabled=0
 func startLinphone(t *testing.T) *linphone {
 	t.Helper()
 	l := &linphone{t: t, user: lab.user(), dir: lab.mkdir(t, "linphone")}
-	low, _ := lab.rtpRange()
+	low, _ := lab.rtpRange(t)
 	sipPort := low + rtpPorts - 1
 	rc := filepath.Join(l.dir, "rc")
 	text := fmt.Sprintf(linphoneConfig, sipPort, "127.0.0.1", low, lab.server(proxyHost, 5060), l.user, password(l.user))

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"text/template"
@@ -33,6 +34,8 @@ const (
 	lockPort     = 5999
 	firstRTPPort = 10000 // baresip opens its RTP ports on all addresses, so every one gets a range of its own
 	rtpPorts     = 20
+	rtpRanges    = 25
+	maxParallel  = 4 // tests at a time: more disturb each other's voice
 )
 
 // network is what all tests share: the proxy, the name server, the authorities and the plan of addresses.
@@ -45,16 +48,55 @@ type network struct {
 	dns     *nameServer
 	ca      *authority // known to the phones
 	port6   int        // of the proxy on ::1; 0: this machine has no IPv6
-	peers   atomic.Int32
-	phones  atomic.Int32
+	peers   pool       // last bytes of the peers' addresses
+	phones  pool       // of the phones'
+	ranges  pool       // of RTP ports
 	numbers atomic.Int32
-	ranges  atomic.Int32
+}
+
+// A pool hands out the numbers from first to last in turn, each to one test at a time.
+type pool struct {
+	first, last int
+	mu          sync.Mutex
+	next        int
+	taken       map[int]bool
+}
+
+func newPool(first, last int) pool {
+	return pool{first: first, last: last, next: first, taken: map[int]bool{}}
+}
+
+// take returns a number nobody has. It is given back when the test is over.
+func (p *pool) take(t testing.TB) int {
+	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for range p.last - p.first + 1 {
+		n := p.next
+		if p.next++; p.next > p.last {
+			p.next = p.first
+		}
+		if !p.taken[n] {
+			p.taken[n] = true
+			t.Cleanup(func() {
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				delete(p.taken, n)
+			})
+			return n
+		}
+	}
+	t.Fatalf("the numbers from %d to %d are all taken", p.first, p.last)
+	return 0
 }
 
 var lab *network
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.(flag.Getter).Get().(int) > maxParallel {
+		parallel.Value.Set(strconv.Itoa(maxParallel))
+	}
 	var err error
 	if lab, err = startNetwork(); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
@@ -66,7 +108,7 @@ func TestMain(m *testing.M) {
 }
 
 func startNetwork() (*network, error) {
-	n := &network{}
+	n := &network{peers: newPool(firstPeer, 254), phones: newPool(1, 254), ranges: newPool(0, rtpRanges-1)}
 	for n.block = 0; n.lock == nil; n.block++ {
 		if n.block == blocks {
 			return nil, fmt.Errorf("no free block of addresses among 127.0-%d.1.0/24", blocks-1)
@@ -76,7 +118,6 @@ func startNetwork() (*network, error) {
 			break
 		}
 	}
-	n.peers.Store(firstPeer - 1)
 	n.numbers.Store(1099)
 	var err error
 	if n.dir, err = os.MkdirTemp("", "dialtone-e2e-"); err != nil {
@@ -185,20 +226,25 @@ func (n *network) server(host, port int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, byte(n.block), 1, byte(host)}), uint16(port))
 }
 
-// peerHost hands out the last byte of a peer's address: nobody else gets it, except long after.
-func (n *network) peerHost() int { return firstPeer + int(n.peers.Add(1))%(255-firstPeer) }
+// peerHost hands out the last byte of a peer's address.
+func (n *network) peerHost(t testing.TB) int {
+	t.Helper()
+	return n.peers.take(t)
+}
 
 // phoneAddr hands out the address of a phone.
-func (n *network) phoneAddr() netip.Addr {
-	return netip.AddrFrom4([4]byte{127, byte(n.block), 2, byte(1 + n.phones.Add(1)%250)})
+func (n *network) phoneAddr(t testing.TB) netip.Addr {
+	t.Helper()
+	return netip.AddrFrom4([4]byte{127, byte(n.block), 2, byte(n.phones.take(t))})
 }
 
 // user hands out a subscriber of the proxy.
 func (n *network) user() string { return strconv.Itoa(int(n.numbers.Add(1))) }
 
-// rtpRange hands out a range of UDP ports nobody else uses.
-func (n *network) rtpRange() (low, high int) {
-	low = firstRTPPort + n.block*500 + int(n.ranges.Add(1)-1)%25*rtpPorts
+// rtpRange hands out a range of UDP ports.
+func (n *network) rtpRange(t testing.TB) (low, high int) {
+	t.Helper()
+	low = firstRTPPort + (n.block*rtpRanges+n.ranges.take(t))*rtpPorts
 	return low, low + rtpPorts - 1
 }
 

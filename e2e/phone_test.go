@@ -101,7 +101,7 @@ var crash = regexp.MustCompile(`^(panic: |fatal error: |WARNING: DATA RACE)`)
 // startPhone returns once the phone answers its API and its first line is in the wanted state.
 func startPhone(t testing.TB, o phoneOptions) *phone {
 	t.Helper()
-	p := &phone{t: t, user: o.user, dir: lab.mkdir(t, "phone"), addr: lab.phoneAddr(), events: newLog()}
+	p := &phone{t: t, user: o.user, dir: lab.mkdir(t, "phone"), addr: lab.phoneAddr(t), events: newLog()}
 	if p.user == "" {
 		p.user = lab.user()
 	}
@@ -120,7 +120,7 @@ func startPhone(t testing.TB, o phoneOptions) *phone {
 	if o.ipv6 {
 		p.addr = netip.IPv6Loopback()
 		settings["SIP_Port_1_"] = fmt.Sprint(freePort6(t))
-		low, high := lab.rtpRange()
+		low, high := lab.rtpRange(t)
 		settings["RTP_Port_Min"], settings["RTP_Port_Max"] = fmt.Sprint(low), fmt.Sprint(high)
 	}
 	maps.Copy(settings, o.profile)

@@ -28,8 +28,8 @@ type rtpTap struct {
 // startTap listens on a port of its own.
 func startTap(t testing.TB) *rtpTap {
 	t.Helper()
-	low, _ := lab.rtpRange()
-	tap := &rtpTap{t: t, addr: lab.server(lab.peerHost(), low)}
+	low, _ := lab.rtpRange(t)
+	tap := &rtpTap{t: t, addr: lab.server(lab.peerHost(t), low)}
 	var err error
 	if tap.conn, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(tap.addr)); err != nil {
 		t.Fatal(err)

@@ -26,7 +26,7 @@ func TestProfileFromServer(t *testing.T) {
 	t.Run("http", func(t *testing.T) {
 		t.Parallel()
 		user := lab.user()
-		listener, err := net.Listen("tcp", lab.server(lab.peerHost(), 8000).String())
+		listener, err := net.Listen("tcp", lab.server(lab.peerHost(t), 8000).String())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,7 +47,7 @@ func TestProfileFromServer(t *testing.T) {
 	t.Run("tftp", func(t *testing.T) {
 		t.Parallel()
 		user := lab.user()
-		addr := lab.server(lab.peerHost(), 6969)
+		addr := lab.server(lab.peerHost(t), 6969)
 		conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(addr))
 		if err != nil {
 			t.Fatal(err)

@@ -93,7 +93,7 @@ func startSIPp(t testing.TB, o sippOptions) *sipp {
 	if s.patience == 0 {
 		s.patience = 2 * patience
 	}
-	host := lab.peerHost()
+	host := lab.peerHost(t)
 	s.addr = lab.server(host, 5060)
 	s.number = fmt.Sprintf("9%03d", host)
 	transport := "u1"

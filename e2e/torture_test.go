@@ -223,7 +223,7 @@ func startTormentor(t testing.TB, to netip.AddrPort) *tormentor {
 	t.Helper()
 	m := &tormentor{t: t, to: to, packets: make(chan []byte, 1000)}
 	m.called.Store("sip:nobody@example.test")
-	host := lab.peerHost()
+	host := lab.peerHost(t)
 	for _, port := range viaPorts {
 		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(lab.server(host, port)))
 		if err != nil {
