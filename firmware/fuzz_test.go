@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -387,49 +388,69 @@ func FuzzLoop(f *testing.F) {
 	f.Add([]byte{4, 3, 2, 0, 4, 2, 20, 20, 4, 3, 13, 2, 13, 0, 10, 100, 2, 18, 10, 200})            // early sound, forks, addresses
 	f.Add([]byte{4, 3, 2, 55, 12, 3, 11, 1, 14, 2, 14, 0, 2, 55, 12, 1, 11, 3, 15, 15, 10, 9})      // profiles, TCP, disk, stop
 	f.Add([]byte{7, 7, 7, 27, 7, 17, 199, 1, 200, 10, 215, 20, 231, 30, 232, 40, 10, 250, 10, 250}) // notifications, damaged messages
-	f.Fuzz(func(t *testing.T, script []byte) {
-		m := newMill(t, phoneForFuzz(), netip.MustParseAddr("10.0.0.50"))
-		for i := 0; i+1 < len(script) && i < 300; i += 2 {
-			m.play(script[i], script[i+1])
-			if m.loop.over(m.now) {
-				return
-			}
-			if n := len(m.loop.calls); n > 26 {
-				t.Fatalf("%d conversations at once", n)
-			}
+	f.Fuzz(grind)
+}
+
+// TestLoopAtRandom is FuzzLoop with scripts drawn by lot: GRIND=20000 for a long one.
+func TestLoopAtRandom(t *testing.T) {
+	n := 60
+	if text := os.Getenv("GRIND"); text != "" {
+		n, _ = strconv.Atoi(text)
+	}
+	for seed := range n {
+		random := rand.New(rand.NewPCG(uint64(seed), 1))
+		script := make([]byte, 40+random.IntN(260))
+		for i := range script {
+			script[i] = byte(random.Uint32())
 		}
-		m.voice.full = false
-		m.step(hal.Contact{Key: hal.Hook, Down: true})
-		m.wait(100 * time.Millisecond)
-		m.step(hal.Contact{Key: hal.End, Down: true})
-		m.wait(100 * time.Millisecond)
-		m.step(hal.Contact{Key: hal.End, Down: false})
-		m.wait(10 * time.Minute)
-		l := m.loop
-		if !l.stopping.IsZero() {
-			if !l.over(m.now) {
-				t.Fatal("it does not stop")
-			}
+		if !t.Run(strconv.Itoa(seed), func(t *testing.T) { grind(t, script) }) {
+			t.Fatalf("%#v", script)
+		}
+	}
+}
+
+func grind(t *testing.T, script []byte) {
+	m := newMill(t, phoneForFuzz(), netip.MustParseAddr("10.0.0.50"))
+	for i := 0; i+1 < len(script) && i < 300; i += 2 {
+		m.play(script[i], script[i+1])
+		if m.loop.over(m.now) {
 			return
 		}
-		if len(l.calls) != 0 || len(l.last) != 0 || len(l.brain.Calls()) != 0 || len(m.ear.reserved) != 0 {
-			t.Fatalf("ten minutes later: %d conversations, numbers of %d calls, calls %+v, ports of %d", len(l.calls), len(l.last), l.brain.Calls(), len(m.ear.reserved))
+		if n := len(m.loop.calls); n > 26 {
+			t.Fatalf("%d conversations at once", n)
 		}
-		if v := l.brain.View(); v.Showing != phone.ShowIdle || m.ear.talk != 0 || m.ear.tone != "" || m.ear.ring {
-			t.Fatalf("ten minutes later: %+v, call %d, tone %q, ringing %t", v, m.ear.talk, m.ear.tone, m.ear.ring)
+	}
+	m.voice.full = false
+	m.step(hal.Contact{Key: hal.Hook, Down: true})
+	m.wait(100 * time.Millisecond)
+	m.step(hal.Contact{Key: hal.End, Down: true})
+	m.wait(100 * time.Millisecond)
+	m.step(hal.Contact{Key: hal.End, Down: false})
+	m.wait(10 * time.Minute)
+	l := m.loop
+	if !l.stopping.IsZero() {
+		if !l.over(m.now) {
+			t.Fatal("it does not stop")
 		}
-		if l.queue != nil || l.orders != nil {
-			t.Fatalf("queues are left: %v %v", l.queue, l.orders)
+		return
+	}
+	if len(l.calls) != 0 || len(l.last) != 0 || len(l.brain.Calls()) != 0 || len(m.ear.reserved) != 0 {
+		t.Fatalf("ten minutes later: %d conversations, numbers of %d calls, calls %+v, ports of %d", len(l.calls), len(l.last), l.brain.Calls(), len(m.ear.reserved))
+	}
+	if v := l.brain.View(); v.Showing != phone.ShowIdle || m.ear.talk != 0 || m.ear.tone != "" || m.ear.ring {
+		t.Fatalf("ten minutes later: %+v, call %d, tone %q, ringing %t", v, m.ear.talk, m.ear.tone, m.ear.ring)
+	}
+	if l.queue != nil || l.orders != nil {
+		t.Fatalf("queues are left: %v %v", l.queue, l.orders)
+	}
+	m.step(stop{})
+	asked := m.now
+	for !l.over(m.now) {
+		m.wait(100 * time.Millisecond)
+		if m.now.Sub(asked) > 2*time.Second {
+			t.Fatal("it does not stop")
 		}
-		m.step(stop{})
-		asked := m.now
-		for !l.over(m.now) {
-			m.wait(100 * time.Millisecond)
-			if m.now.Sub(asked) > 2*time.Second {
-				t.Fatal("it does not stop")
-			}
-		}
-	})
+	}
 }
 
 // BenchmarkIdle is a tick of a registered phone at rest.
