@@ -250,7 +250,7 @@ func (b *bench) newDesk(name, addr string, settings ...string) *desk {
 	if err != nil {
 		b.Fatal(err)
 	}
-	p.ear = &ear{voice: p.set.voice, desk: p}
+	p.ear = &ear{voice: p.set.voice, wrong: b.Errorf, say: func(text string) { p.say(classSound, "%s~ %s", p.name, text) }}
 	p.set.loop.voice = p.ear
 	p.set.publish = p
 	draw := p.set.draw
@@ -449,7 +449,8 @@ func (p *desk) Decision(_ time.Time, sentence string) {
 // the test when they do not come in turn. Only the loop calls it.
 type ear struct {
 	voice
-	desk     *desk
+	wrong    func(format string, args ...any) // something does not come in turn
+	say      func(text string)
 	tone     string
 	ring     bool
 	talk     int          // the call whose voice is sent or received
@@ -459,9 +460,7 @@ type ear struct {
 
 func (e *ear) ports() int { return len(e.reserved) }
 
-func (e *ear) out(format string, args ...any) {
-	e.desk.say(classSound, "%s~ %s", e.desk.name, fmt.Sprintf(format, args...))
-}
+func (e *ear) out(format string, args ...any) { e.say(fmt.Sprintf(format, args...)) }
 
 func (e *ear) Reserve(id int, ip netip.Addr) (uint16, error) {
 	port, err := e.voice.Reserve(id, ip)
@@ -476,13 +475,13 @@ func (e *ear) Reserve(id int, ip netip.Addr) (uint16, error) {
 
 func (e *ear) Start(id int, s media.Stream) error {
 	if !e.reserved[id] {
-		e.desk.Errorf("the voice of call %d starts without ports", id)
+		e.wrong("the voice of call %d starts without ports", id)
 	}
 	flow := map[[2]bool]string{{true, true}: "both ways", {true, false}: "to them only", {false, true}: "from them only", {false, false}: "silent"}
 	text := fmt.Sprintf("%s, %s to %s", flow[[2]bool{s.Send, s.Receive}], s.Codec.Name, s.Remote)
 	if s.Send || s.Receive {
 		if e.talk != 0 && e.talk != id || e.tone != "" || e.ring {
-			e.desk.Errorf("the voice of call %d starts with call %d, tone %q, ringing %t on", id, e.talk, e.tone, e.ring)
+			e.wrong("the voice of call %d starts with call %d, tone %q, ringing %t on", id, e.talk, e.tone, e.ring)
 		}
 		e.talk = id
 	} else if e.talk == id {
@@ -497,7 +496,7 @@ func (e *ear) Start(id int, s media.Stream) error {
 
 func (e *ear) Stop(id int) media.Stats {
 	if !e.reserved[id] {
-		e.desk.Errorf("the voice of call %d stops twice", id)
+		e.wrong("the voice of call %d stops twice", id)
 	}
 	delete(e.reserved, id)
 	if e.streams[id] != "" {
@@ -512,7 +511,7 @@ func (e *ear) Stop(id int) media.Stats {
 
 func (e *ear) PlayTone(name string) error {
 	if e.tone != "" || e.ring || e.talk != 0 {
-		e.desk.Errorf("tone %s starts with call %d, tone %q, ringing %t on", name, e.talk, e.tone, e.ring)
+		e.wrong("tone %s starts with call %d, tone %q, ringing %t on", name, e.talk, e.tone, e.ring)
 	}
 	e.tone = name
 	e.out("tone %s", name)
@@ -521,7 +520,7 @@ func (e *ear) PlayTone(name string) error {
 
 func (e *ear) StopTone() {
 	if e.tone == "" {
-		e.desk.Errorf("a tone stops that does not play")
+		e.wrong("a tone stops that does not play")
 	}
 	e.out("tone ends")
 	e.tone = ""
@@ -530,7 +529,7 @@ func (e *ear) StopTone() {
 
 func (e *ear) StartRing(cadence int) {
 	if e.tone != "" || e.ring || e.talk != 0 {
-		e.desk.Errorf("the bell starts with call %d, tone %q, ringing %t on", e.talk, e.tone, e.ring)
+		e.wrong("the bell starts with call %d, tone %q, ringing %t on", e.talk, e.tone, e.ring)
 	}
 	e.ring = true
 	e.out("ring %d", cadence)
@@ -539,7 +538,7 @@ func (e *ear) StartRing(cadence int) {
 
 func (e *ear) StopRing() {
 	if !e.ring {
-		e.desk.Errorf("a bell stops that does not ring")
+		e.wrong("a bell stops that does not ring")
 	}
 	e.ring = false
 	e.out("ring ends")
