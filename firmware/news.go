@@ -284,10 +284,17 @@ func registrationReason(ev sip.Registration) phone.Reason {
 	if ev.State != string(phone.LineFailed) {
 		return phone.Reason{}
 	}
-	if ev.Code == 0 && strings.Contains(ev.Cause, "cannot be looked up") {
+	switch cause := strings.ToLower(ev.Cause); {
+	case ev.Code != 0:
+		return phone.ReasonForLine(ev.Code)
+	case strings.Contains(cause, "cannot be looked up"):
 		return phone.ServerNotFound
+	case strings.Contains(cause, "certificate"):
+		return phone.NotTrusted
+	case strings.Contains(cause, "no answer"):
+		return phone.NoReply
 	}
-	return phone.ReasonForLine(ev.Code)
+	return phone.Unreachable
 }
 
 // digitOfInfo reads a digit from an INFO body: application/dtmf-relay ("Signal=5") or application/dtmf ("5").

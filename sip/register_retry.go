@@ -17,7 +17,9 @@ func (r *registration) fail(now time.Time, code int, cause string, after time.Du
 	r.silent = false
 	r.refreshAt, r.retryAt = time.Time{}, time.Time{}
 	what := cause
-	if !silent {
+	if silent {
+		code = 0 // nobody said so
+	} else {
 		what = fmt.Sprintf("%d %s", code, cause)
 	}
 	if wait > 0 {
@@ -41,7 +43,12 @@ func (r *registration) backOff(code int, after time.Duration) time.Duration {
 	if r.silent || matchesCode(cfg.RetryRegRSC, code) || matchesCode(cfg.TryBackupRSC, code) {
 		wait, random = t.RegRetryIntvl, t.RegRetryRandomDelay
 		if t.RegRetryIntvlCap > 0 {
-			wait = min(wait<<min(r.failures, 16), max(t.RegRetryIntvlCap, wait))
+			limit := max(t.RegRetryIntvlCap, wait)
+			for range r.failures {
+				if wait = min(2*wait, limit); wait == limit {
+					break
+				}
+			}
 		}
 	}
 	if after > 0 {
