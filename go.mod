@@ -11,13 +11,11 @@ require (
 	github.com/pin/tftp/v3 v3.1.0
 	github.com/pion/rtcp v1.2.20
 	github.com/pion/rtp v1.10.6
-	github.com/pion/sdp/v3 v3.0.20
 	github.com/zaf/g711 v1.4.0
 	golang.org/x/crypto v0.58.0
 	golang.org/x/image v0.47.0
 	golang.org/x/net v0.62.0
 	golang.org/x/sys v0.49.0
-	periph.io/x/conn/v3 v3.7.3
 )
 
 require (
