@@ -130,6 +130,7 @@ func TestCannotStart(t *testing.T) {
 		{"profile is none", `profile.*line 1`, []string{"-state", filepath.Join(dir, "s2"), "-profile", file, "-web", "off"}},
 		{"web port in use", `8080.*in use`, []string{"-state", filepath.Join(dir, "s3"), "-web", addr.String() + ":8080"}},
 		{"SIP port in use", `5060.*in use`, []string{"-state", filepath.Join(dir, "s4"), "-profile", profile, "-web", "off"}},
+		{"address of another machine", `203\.0\.113\.9`, []string{"-state", filepath.Join(dir, "s7"), "-profile", profile, "-web", "off", "-bind", "203.0.113.9"}},
 		{"unwritable state", `file`, []string{"-state", filepath.Join(file, "below"), "-web", "off"}},
 		{"state is a file", `file`, []string{"-state", file, "-web", "off"}},
 		{"microphone missing", `no-such\.wav`, []string{"-state", filepath.Join(dir, "s5"), "-web", "off", "-mic", filepath.Join(dir, "no-such.wav")}},

@@ -188,6 +188,44 @@ func TestFarEndHangsUp(t *testing.T) {
 	p.wantCall("the callee hangs up", "ended", id)
 }
 
+// TestNoCommonCodec: an offer without a codec of ours is refused; an answer without one ends the call at once.
+func TestNoCommonCodec(t *testing.T) {
+	t.Parallel()
+	p := startPhone(t, phoneOptions{})
+	g729 := mediaLines{codecs: "18"}
+	startSIPp(t, sippOptions{scenario: "caller-refused", to: p.user, values: map[string]any{"Code": "488", "SDP": g729}}).wantDone("an offer of G.729 only")
+	startSIPp(t, sippOptions{scenario: "caller-refused", to: p.user, values: map[string]any{"Code": "420", "Extra": "Require: 100rel"}}).wantDone("an extension we do not have")
+	if n := len(p.status().Calls); n != 0 {
+		t.Errorf("%d of the refused calls rang", n)
+	}
+	callee := startSIPp(t, sippOptions{scenario: "callee", values: map[string]any{"SDP": g729}})
+	c := p.wantCall("an answer of G.729 only", "ended", p.dial(callee.number))
+	callee.wantDone("it is acknowledged and hung up")
+	if c.Reason.Title == "" {
+		t.Errorf("no reason is given: %+v", c)
+	}
+	p.endTone()
+}
+
+// TestCredentialsStayHome: what proves us to our registrar does not travel on to whom we call. A proxy takes away what
+// is meant for it (Proxy-Authorization), and leaves the rest, which is for the callee (RFC 3261 section 22.2).
+func TestCredentialsStayHome(t *testing.T) {
+	t.Parallel()
+	p := startPhone(t, phoneOptions{})
+	callee := startSIPp(t, sippOptions{scenario: "callee"})
+	id := p.dial(callee.number)
+	p.wantCall("answered", "connected", id)
+	p.hangup(id)
+	callee.wantDone("a call")
+	for _, method := range []string{"INVITE", "ACK", "BYE"} {
+		for _, text := range callee.received(method) {
+			if strings.Contains(text, "\nAuthorization:") {
+				t.Errorf("the callee sees our credentials:\n%s", text)
+			}
+		}
+	}
+}
+
 // TestForkAnswered: two phones of one user ring; one is answered, the other stops and shows no missed call of ours.
 func TestForkAnswered(t *testing.T) {
 	t.Parallel()
