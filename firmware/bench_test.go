@@ -478,7 +478,11 @@ func (e *ear) Start(id int, s media.Stream) error {
 		e.wrong("the voice of call %d starts without ports", id)
 	}
 	flow := map[[2]bool]string{{true, true}: "both ways", {true, false}: "to them only", {false, true}: "from them only", {false, false}: "silent"}
-	text := fmt.Sprintf("%s, %s to %s", flow[[2]bool{s.Send, s.Receive}], s.Codec.Name, s.Remote)
+	to := s.Remote.String()
+	if s.Remote.Port() >= 16384 {
+		to = s.Remote.Addr().String() // a phone's port, drawn by lot
+	}
+	text := fmt.Sprintf("%s, %s to %s", flow[[2]bool{s.Send, s.Receive}], s.Codec.Name, to)
 	if s.Send || s.Receive {
 		if e.talk != 0 && e.talk != id || e.tone != "" || e.ring {
 			e.wrong("the voice of call %d starts with call %d, tone %q, ringing %t on", id, e.talk, e.tone, e.ring)

@@ -94,7 +94,7 @@ func newMill(t testing.TB, s config.Settings, addrs ...netip.Addr) *mill {
 		t.Fatal(err)
 	}
 	l.machines(rand.NewChaCha8([32]byte{2}))
-	m.step(tick{})
+	m.step(begun{})
 	return m
 }
 
@@ -259,10 +259,10 @@ func (m *mill) command(what, how byte) {
 	}
 	reply := make(chan web.Result, 1)
 	c := command{reply: reply}
-	switch what % 9 {
-	case 0:
-		c.Call = &web.Call{To: []string{"1002", "sip:x@10.0.0.9", "", "a b", "*69"}[how%5], Line: int(how % 10)}
-	case 1:
+	switch what % 12 {
+	case 0, 9, 10:
+		c.Call = &web.Call{To: []string{"1002", "sip:x@10.0.0.9", "1003", "", "*69", "1004", "a b"}[how%7], Line: []int{0, 1, 1, 0, 2, 9}[how%6]}
+	case 1, 11:
 		c.Answer = &web.Answer{ID: id}
 	case 2:
 		c.Hangup = &web.Hangup{ID: id}
@@ -292,8 +292,8 @@ func (m *mill) command(what, how byte) {
 func (m *mill) play(what, how byte) {
 	switch what % 16 {
 	case 0, 1:
-		keys := hal.AllKeys()
-		key := keys[int(how)%len(keys)]
+		keys := append([]hal.Key{hal.Hook, hal.Hook, hal.Talk, hal.End, hal.Hold, hal.Hook}, hal.AllKeys()...)
+		key := keys[int(how/2)%len(keys)]
 		m.step(hal.Contact{Key: key, Down: how%2 == 0})
 		m.wait(40 * time.Millisecond)
 		if key != hal.Hook {
@@ -301,7 +301,7 @@ func (m *mill) play(what, how byte) {
 		}
 		m.wait(40 * time.Millisecond)
 	case 2, 3:
-		m.command(how/9, how)
+		m.command(what/16+how/3, how)
 	case 4, 5, 6:
 		m.respond(what/16*17, how)
 	case 7, 8, 9:
@@ -333,7 +333,10 @@ func (m *mill) play(what, how byte) {
 			m.step(in)
 		}
 	case 13:
-		switch how % 5 {
+		switch how % 7 {
+		case 5, 6:
+			value := []string{"10.0.0.1", "b.test", "", "10.0.0.1;transport=tcp"}[how/7%4]
+			m.step(updated{Values: map[string]string{[]string{"Proxy_1_", "Proxy_2_", "DTMF_Tx_Method_1_"}[how%3]: value}})
 		case 0:
 			m.step(addresses{})
 		case 1:

@@ -441,7 +441,8 @@ func FuzzReplay(f *testing.F) {
 // phoneForFuzz has one line and a proxy that needs no name server.
 func phoneForFuzz() config.Settings {
 	s := config.Default()
-	for tag, v := range map[string]string{"User_ID_1_": "1001", "Proxy_1_": "10.0.0.1", "Password_1_": "secret", "Make_Call_Without_Reg_1_": "Yes"} {
+	for tag, v := range map[string]string{"User_ID_1_": "1001", "Proxy_1_": "10.0.0.1", "Password_1_": "secret", "Make_Call_Without_Reg_1_": "Yes",
+		"Auth_Resync-Reboot_1_": "No", "Profile_Rule": "http://10.0.0.2/p.xml"} {
 		if err := s.Set(tag, v); err != nil {
 			panic(err)
 		}

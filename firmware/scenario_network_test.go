@@ -127,7 +127,9 @@ func TestLosing(t *testing.T) {
 			_, _ = onCall(p)
 			done := make(chan time.Duration)
 			go func() { done <- p.stop() }()
-			f.answer(f.want("good-bye", "BYE"), 200)
+			bye := f.want("good-bye", "BYE")
+			b.after(3 * time.Millisecond) // after the registrar's answer
+			f.answer(bye, 200)
 			if took := <-done; took > 2*time.Second {
 				b.Errorf("stopping took %v", took)
 			}
@@ -155,7 +157,9 @@ func TestLosing(t *testing.T) {
 			b.after(1003 * time.Millisecond)
 			done := make(chan time.Duration)
 			go func() { done <- p.stop() }()
-			f.answer(f.want("cancelled", "CANCEL"), 200)
+			cancel := f.want("cancelled", "CANCEL")
+			b.after(3 * time.Millisecond)
+			f.answer(cancel, 200)
 			f.answer(invite, 487)
 			if took := <-done; took > 2*time.Second {
 				b.Errorf("stopping took %v", took)
@@ -264,6 +268,7 @@ func TestNetworks(t *testing.T) {
 			_, _ = onCall(p)
 			p.readdress("10.0.0.51")
 			again := f.want("offered anew", "INVITE")
+			b.after(3 * time.Millisecond)
 			f.answer(again, 200, f.sdp("sendrecv"))
 			f.want("acknowledged", "ACK")
 			v := f.speak(again.body)
