@@ -40,7 +40,9 @@ func (r *inDialog) compose(tx *clientTx) *sipmsg.Request {
 			req.AppendHeader(sipmsg.NewHeader("Expires", seconds32(e)))
 		}
 	}
-	ln.authorize(req)
+	if r.tries > 0 {
+		ln.authorize(req) // where the dialog leads to nobody but the far end, nobody else would see it
+	}
 	setBody(req, r.kind, r.body)
 	return req
 }
@@ -72,7 +74,7 @@ func (r *inDialog) response(now time.Time, tx *clientTx, resp *sipmsg.Response) 
 			return
 		}
 	} else {
-		l.auth.learn(resp)
+		l.session(r.method).learn(resp)
 	}
 	r.tx = nil
 	after, _ := seconds(resp, "Retry-After")

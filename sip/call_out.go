@@ -176,7 +176,7 @@ func (c *call) newDialog(tx *clientTx, resp *sipmsg.Response) *dialog {
 // answered takes in a 2xx. The first wins; those of other forks are acknowledged and left. RFC 3261
 // section 13.2.2.4.
 func (c *call) answered(now time.Time, tx *clientTx, resp *sipmsg.Response) {
-	c.line.leg.auth.learn(resp)
+	c.line.leg.session(sipmsg.INVITE).learn(resp)
 	d := c.dialogWith(toTag(resp))
 	if d != nil && !d.early {
 		d.acknowledge(now, tx, resp) // our ACK was lost
@@ -253,7 +253,7 @@ func (c *call) failure(now time.Time, tx *clientTx, resp *sipmsg.Response) {
 			return
 		}
 	default:
-		l.auth.learn(resp)
+		l.session(sipmsg.INVITE).learn(resp)
 	}
 	c.end(Ended{Code: code, Phrase: resp.Reason, Cause: why, Remote: true})
 	c.remove(now)

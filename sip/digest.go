@@ -26,6 +26,7 @@ const (
 // and how often its nonce was used. Its zero value is ready to use.
 type authSession struct {
 	known []authKnown
+	home  func(realm string) bool // realms that may have credentials; nil: any
 }
 
 // authKnown is the newest challenge of one realm.
@@ -53,6 +54,10 @@ func (s *authSession) learn(resp *sipmsg.Response) (retry bool, why string) {
 	}
 	why = ""
 	for _, c := range offers {
+		if s.home != nil && !s.home(c.realm) {
+			why = fmt.Sprintf("credentials are asked for realm %q, which is not the line's", c.realm)
+			continue
+		}
 		old := s.find(proxy, c.realm)
 		next := authKnown{digestChallenge: c, proxy: proxy}
 		if old == nil {

@@ -29,7 +29,8 @@ type leg struct {
 
 	waiting []*call // calls placed before the servers were known
 	reg     registration
-	auth    authSession
+	auth    authSession    // of REGISTER
+	others  authSession    // of everything else
 	public  netip.AddrPort // what the registrar sees of us, where this differs from our address
 	noTCP   map[netip.AddrPort]time.Time
 }
@@ -308,11 +309,32 @@ func (l *leg) refusedTCP(now time.Time, addr netip.AddrPort) {
 // challenged takes in a 401 or 407 and tells whether to send the request again; else why not. At most
 // maxChallenges are followed for one request.
 func (l *leg) challenged(resp *sipmsg.Response, tries *int) (bool, string) {
-	again, why := l.auth.learn(resp)
+	again, why := l.session(resp.CSeq().MethodName).learn(resp)
 	if *tries++; *tries > maxChallenges && again {
 		return false, "the server asks for credentials again and again"
 	}
 	return again, why
+}
+
+// session is what is known of challenges to requests of a method. A registrar's 401 is for REGISTER only: to
+// others it would show the far end a digest of the line's password (RFC 3261 section 22.2).
+func (l *leg) session(method sipmsg.RequestMethod) *authSession {
+	if method == sipmsg.REGISTER {
+		return &l.auth
+	}
+	if l.others.home == nil {
+		l.others.home = l.home
+	}
+	return &l.others
+}
+
+// home tells whether a realm is the line's own: one its registrar asked for, or the domain itself. A line
+// that has not registered has to trust what its servers let through.
+func (l *leg) home(realm string) bool {
+	if len(l.auth.known) == 0 || strings.EqualFold(realm, l.domain) {
+		return true
+	}
+	return slices.ContainsFunc(l.auth.known, func(k authKnown) bool { return strings.EqualFold(k.realm, realm) })
 }
 
 func (l *leg) due() time.Time {

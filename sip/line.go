@@ -80,7 +80,7 @@ func (ln *line) authUser() string {
 
 // authorize adds the credentials for what the line's servers have challenged so far.
 func (ln *line) authorize(req *sipmsg.Request) {
-	if err := ln.leg.auth.authorize(req, ln.authUser(), ln.cfg.Password, ln.a.random); err != nil {
+	if err := ln.leg.session(req.Method).authorize(req, ln.authUser(), ln.cfg.Password, ln.a.random); err != nil {
 		ln.logf("%s goes without credentials: %v", req.Method, err)
 	}
 }
