@@ -158,8 +158,10 @@ func (b *bench) tap(p simnet.Packet) {
 }
 
 func (b *bench) phoneAt(a netip.Addr) *desk {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	for _, p := range b.phones {
-		if a == p.at() {
+		if a == p.addr {
 			return p
 		}
 	}
