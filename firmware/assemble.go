@@ -41,6 +41,7 @@ type parts struct {
 	record    *recorder
 	keeper    func(ctx context.Context, mail func(any)) keeper
 	password  func(config.Secret) // is told the admin password in force
+	trust     func(rule string)   // fetches the custom CAs anew; nil: they stay
 }
 
 // A phoneSet is an assembled phone: its loop and the drivers that must be closed after it.
@@ -100,8 +101,11 @@ func newLoop(p parts) *loop {
 	l := &loop{
 		log: p.log, name: p.board.Name, rows: p.board.Rows, cols: p.board.Cols,
 		inbox: make(chan any, inboxSize), record: p.record,
-		route: p.route, settings: p.settings, addrs: p.addrs, publish: void{}, password: p.password, start: time.Now(),
+		route: p.route, settings: p.settings, addrs: p.addrs, publish: void{}, password: p.password, trust: p.trust, start: time.Now(),
 		calls: make(map[phone.ID]*conversation), last: make(map[phone.ID]farewell), mwi: make(map[int]web.MWI),
+	}
+	if l.trust == nil {
+		l.trust = func(string) {}
 	}
 	l.provided.flag, l.provided.rule = p.profile, p.profile
 	if p.profile == "" {

@@ -24,7 +24,7 @@ func check(ctx context.Context, rule string, out io.Writer) error {
 	}
 	_, report, err := config.Parse(data, config.Default())
 	if err != nil {
-		return fmt.Errorf("%s: %w", rule, err)
+		return fmt.Errorf("%s: %w", provisioning.Redact(rule), err)
 	}
 	for _, r := range report.Refused {
 		fmt.Fprintln(out, r)
@@ -34,7 +34,7 @@ func check(ctx context.Context, rule string, out io.Writer) error {
 	}
 	fmt.Fprintln(out, report)
 	if n := len(report.Refused); n > 0 {
-		return fmt.Errorf("%s: %d values are refused", rule, n)
+		return fmt.Errorf("%s: %d values are refused", provisioning.Redact(rule), n)
 	}
 	return nil
 }

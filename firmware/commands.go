@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"dialtone/hal"
@@ -94,7 +93,6 @@ func (l *loop) obeyed(now time.Time, c command) web.Result {
 		}
 		return web.Result{}
 	case c.Reboot != nil:
-		l.rebooted = true
 		l.stop(now)
 		return web.Result{}
 	}
@@ -235,9 +233,3 @@ func (a asker) Do(ctx context.Context, c web.Command) (web.Result, error) {
 
 // Heartbeat is how long ago the loop last took an input.
 func (a asker) Heartbeat() time.Duration { return time.Since(time.Unix(0, a.beat.Load())) }
-
-// cutScheme splits "https://host/path" at "://".
-func cutScheme(rule string) (scheme, rest string, found bool) {
-	scheme, rest, found = strings.Cut(rule, "://")
-	return strings.ToLower(scheme), rest, found
-}

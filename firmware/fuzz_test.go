@@ -35,21 +35,21 @@ func (v *silentVoice) Reserve(int, netip.Addr) (uint16, error) {
 	v.next += 2
 	return 16384 + v.next%100, nil
 }
-func (v *silentVoice) Start(int, media.Stream) error              { return nil }
-func (v *silentVoice) Stop(int) media.Stats                       { return media.Stats{} }
-func (v *silentVoice) Stats(int) media.Stats                      { return media.Stats{} }
-func (v *silentVoice) PlayTone(string) error                      { return nil }
-func (v *silentVoice) StopTone()                                  {}
-func (v *silentVoice) StartRing(int)                              {}
-func (v *silentVoice) StopRing()                                  {}
-func (v *silentVoice) KeyTone(string)                             {}
-func (v *silentVoice) SendDigit(int, string, time.Duration) error { return nil }
-func (v *silentVoice) SetMute(bool)                               {}
-func (v *silentVoice) SetVolume(int)                              {}
-func (v *silentVoice) Configure(media.TonePlan, time.Duration)    {}
-func (m *mill) Do(a sip.NetAction)                                { m.asked = append(m.asked, a) }
-func (m *mill) Save(seq int, _ config.Settings)                   { m.saves = append(m.saves, seq) }
-func (m *mill) Fetch(seq int, _ string)                           { m.fetches = append(m.fetches, seq) }
+func (v *silentVoice) Start(int, media.Stream) error                           { return nil }
+func (v *silentVoice) Stop(int) media.Stats                                    { return media.Stats{} }
+func (v *silentVoice) Stats(int) media.Stats                                   { return media.Stats{} }
+func (v *silentVoice) PlayTone(string) error                                   { return nil }
+func (v *silentVoice) StopTone()                                               {}
+func (v *silentVoice) StartRing(int)                                           {}
+func (v *silentVoice) StopRing()                                               {}
+func (v *silentVoice) KeyTone(string)                                          {}
+func (v *silentVoice) SendDigit(int, string, time.Duration) error              { return nil }
+func (v *silentVoice) SetMute(bool)                                            {}
+func (v *silentVoice) SetVolume(int)                                           {}
+func (v *silentVoice) Configure(media.TonePlan, time.Duration, uint16, uint16) {}
+func (m *mill) Do(a sip.NetAction)                                             { m.asked = append(m.asked, a) }
+func (m *mill) Save(seq int, _ config.Settings)                                { m.saves = append(m.saves, seq) }
+func (m *mill) Fetch(seq int, _ string)                                        { m.fetches = append(m.fetches, seq) }
 
 // A mill is a loop without a world: what its drivers are asked is kept, and answered as a fuzzer likes.
 type mill struct {

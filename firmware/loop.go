@@ -45,7 +45,7 @@ type voice interface {
 	SendDigit(id int, digit string, d time.Duration) error
 	SetMute(on bool)
 	SetVolume(level int)
-	Configure(tones media.TonePlan, rtcp time.Duration)
+	Configure(tones media.TonePlan, rtcp time.Duration, portMin, portMax uint16)
 }
 
 // A wire is what the loop needs of the SIP transport. Do never waits.
@@ -97,10 +97,10 @@ type loop struct {
 	frame    hal.Frame
 	steps    steps
 	stopping time.Time // asked to stop; zero: not
-	rebooted bool      // the stop is a reboot
 	beat     atomic.Int64
 	publish  publisher
 	password func(config.Secret) // tells the web the admin password in force
+	trust    func(rule string)   // fetches the custom CAs anew and lets new connections believe them; never waits
 	random   io.Reader
 	mac      string
 	built    time.Time // of this firmware: the wall clock cannot be earlier
@@ -267,10 +267,9 @@ func (l *loop) settle(now time.Time) {
 		ev := l.queue[0]
 		l.queue = l.queue[1:]
 		actions := l.brain.Step(now, ev)
-		if len(actions) > 0 {
-			l.log.Debug("step", "event", show(ev), "actions", show(actions))
-		}
+		l.log.Debug("step", "event", show(ev), "actions", len(actions))
 		for _, a := range actions {
+			l.log.Debug("step", "action", show(a))
 			l.do(now, a)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -80,7 +81,7 @@ func dispatch(ctx context.Context, args []string, env func(string) string, stdou
 		}
 		return run(ctx, opt, stderr)
 	case "check":
-		if len(rest) != 1 {
+		if len(rest) != 1 || strings.HasPrefix(rest[0], "-") {
 			return usageError{errors.New("check takes one FILE or URL")}
 		}
 		return check(ctx, rest[0], stdout)
@@ -110,7 +111,9 @@ func printVersion(w io.Writer) {
 	for _, s := range info.Settings {
 		set[s.Key] = s.Value
 	}
-	if rev := set["vcs.revision"]; rev != "" {
+	if rev := set["vcs.revision"]; rev == "" {
+		fmt.Fprintln(w, "build    without a stamp of its source")
+	} else {
 		if set["vcs.modified"] == "true" {
 			rev += " (modified)"
 		}

@@ -15,11 +15,13 @@ import (
 
 // sip steps the agent, does what it wants of the network and passes on what it reports.
 func (l *loop) sip(now time.Time, in sip.Input) {
+	l.traceIn(in)
 	out := l.agent.Step(now, in)
 	for _, sentence := range out.Log {
 		l.decide(now, sentence)
 	}
 	for _, act := range out.Net {
+		l.traceOut(act)
 		l.wire.Do(act)
 	}
 	for _, ev := range out.Events {
@@ -265,6 +267,8 @@ func endReason(ev sip.Ended) phone.Reason {
 	case ev.Remote && ev.Code == 487 && (strings.Contains(cause, "cause=200") || strings.Contains(cause, "elsewhere")):
 		// RFC 3326: another telephone took it.
 		return phone.AnsweredElsewhere
+	case ev.Remote && ev.Code == 408 && strings.Contains(cause, "acknowledge"):
+		return phone.NotConfirmed
 	case ev.Remote:
 		return phone.ReasonFor(ev.Code)
 	case strings.Contains(cause, "not registered"):
@@ -352,7 +356,6 @@ func (l *loop) notified(now time.Time, ev sip.Notify) {
 		l.fetchOnce(now, "")
 	case "reboot", "restart":
 		l.decide(now, "a server asked for a restart")
-		l.rebooted = true
 		l.stop(now)
 	}
 }

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -80,6 +82,11 @@ func parseOptions(args []string, env func(string) string, stdout io.Writer) (opt
 	if err := opt.level.UnmarshalText([]byte(level)); err != nil {
 		return opt, usageError{fmt.Errorf("-log %s: want debug, info, warn or error", level)}
 	}
+	if opt.web != "" && opt.web != "off" {
+		if _, port, err := net.SplitHostPort(opt.web); err != nil || !isPort(port) {
+			return opt, usageError{fmt.Errorf("-web %s: want ADDR:PORT, :PORT or off", opt.web)}
+		}
+	}
 	if bind != "" {
 		if opt.bind, err = netip.ParseAddr(bind); err != nil {
 			return opt, usageError{fmt.Errorf("-bind %s: not an IP address", bind)}
@@ -99,6 +106,12 @@ func parseOptions(args []string, env func(string) string, stdout io.Writer) (opt
 		return opt, usageError{errors.New("-record and -replay exclude each other")}
 	}
 	return opt, nil
+}
+
+// isPort tells whether text is a port number; 0 lets the system choose.
+func isPort(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return err == nil
 }
 
 // parseResolver takes "IP:PORT", or "IP" for port 53.

@@ -11,6 +11,7 @@ import (
 
 	"dialtone/config"
 	"dialtone/phone"
+	"dialtone/provisioning"
 	"dialtone/sip"
 )
 
@@ -110,14 +111,26 @@ func (l *loop) adoptSettings(now time.Time, s config.Settings) {
 	if err != nil {
 		l.decide(now, err.Error())
 	}
+	if rule := s.Provisioning.CustomCARule; rule != l.settings.Provisioning.CustomCARule {
+		l.trust(rule)
+	}
 	l.settings, l.sockets = s, sockets
 	l.sip(now, sip.Configure{Config: sipConfig(s, l.addrs, sockets, nil)})
 	l.tell(phone.Configure{Config: phoneConfig(s)})
-	l.voice.Configure(tonePlan(s), s.SIP.RTCPTxInterval)
+	l.configureVoice(s)
 	l.password(s.System.AdminPassword)
 	if l.provided.flag == "" {
 		l.provided.rule = s.Provisioning.ProfileRule
 	}
+}
+
+// configureVoice gives the voice its tones, its reports and its ports; calls that are up keep their ports.
+func (l *loop) configureVoice(s config.Settings) {
+	low, high := rtpPorts(s)
+	if low != s.SIP.RTPPortMin {
+		l.log.Warn("fewer than 16 RTP ports are no range, others are used", "from", low, "to", high)
+	}
+	l.voice.Configure(tonePlan(s), s.SIP.RTCPTxInterval, low, high)
 }
 
 // begun plans the first resync. The profile of -profile has been fetched by now; one the settings name is
@@ -160,7 +173,7 @@ func (l *loop) resync(rule string) error {
 		return errors.New("Provision_Enable forbids it")
 	}
 	if !fetchable(rule) {
-		return errors.New("no Profile_Rule that names a server or a file is set")
+		return fmt.Errorf("the rule %q names no server or file yet", provisioning.Redact(rule))
 	}
 	if l.provided.running {
 		return errors.New("a resync is running")
@@ -171,10 +184,10 @@ func (l *loop) resync(rule string) error {
 	return nil
 }
 
-// fetchable tells whether a rule can be fetched as it stands: relative ones wait for a DHCP server,
-// and macros for the rule language.
+// fetchable tells whether a rule can be fetched as it stands. One with macros, as the factory's "/$PSN.xml",
+// waits for the rule language and for a server named by DHCP.
 func fetchable(rule string) bool {
-	return rule != "" && !strings.Contains(rule, "$") && (strings.Contains(rule, "://") || !strings.HasPrefix(rule, "/") || strings.HasSuffix(rule, ".xml"))
+	return rule != "" && !strings.Contains(rule, "$")
 }
 
 // fetched takes a profile that arrived. It is applied while no call is up (reference B.4).

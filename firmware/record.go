@@ -4,16 +4,18 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
 	"net/netip"
 	"reflect"
-	"regexp"
+	"strings"
 	"time"
 
 	"dialtone/config"
 	"dialtone/provisioning"
+	"dialtone/web"
 )
 
 // A recording is a file of JSON lines: a header, then one line per input of the loop in the order they
@@ -106,20 +108,74 @@ func (r *recorder) write(at time.Time, value any) error {
 	return err
 }
 
-// withoutSecrets is value without the passwords a profile brings.
+// withoutSecrets is value without the passwords a profile or a rule brings.
 func withoutSecrets(value any) any {
-	in, ok := value.(fetched)
-	if !ok || len(in.Data) == 0 {
-		return value
+	switch in := value.(type) {
+	case fetched:
+		in.Rule, in.Data = provisioning.Redact(in.Rule), withoutPasswords(in.Data)
+		return in
+	case command:
+		if in.Resync != nil {
+			in.Resync = &web.Resync{URL: provisioning.Redact(in.Resync.URL)}
+		}
+		return in
 	}
+	return value
+}
+
+// withoutPasswords is a profile with the content of every secret element replaced, however it is spelled:
+// as text, in CDATA or around comments. Of a document that is no XML only the part before the fault is left.
+func withoutPasswords(profile []byte) []byte {
+	secret := make(map[string]bool)
 	for _, p := range config.Params() {
-		if p.Secret && bytes.Contains(in.Data, []byte("<"+p.Tag)) {
-			element := regexp.MustCompile(`(?s)(<` + regexp.QuoteMeta(p.Tag) + `(?:\s[^>]*)?>)[^<]+(</` + regexp.QuoteMeta(p.Tag) + `\s*>)`)
-			in.Data = element.ReplaceAll(in.Data, []byte("${1}"+recordedSecret+"${2}"))
+		if p.Secret {
+			secret[strings.ToLower(p.Tag)] = true
 		}
 	}
-	in.Rule = provisioning.Redact(in.Rule)
-	return in
+	var (
+		out     bytes.Buffer
+		dec     = xml.NewDecoder(bytes.NewReader(profile))
+		copied  int64 // of profile
+		content int64 // where the content of the secret element begins
+		depth   int   // inside it; 0: outside
+	)
+	dec.Strict = false
+	dec.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
+	for {
+		before := dec.InputOffset()
+		token, err := dec.RawToken()
+		if err != nil {
+			end := int64(len(profile))
+			if depth > 0 || !errors.Is(err, io.EOF) {
+				end = max(copied, min(before, end))
+			}
+			if depth == 0 {
+				out.Write(profile[copied:end])
+			}
+			return out.Bytes()
+		}
+		switch t := token.(type) {
+		case xml.StartElement:
+			switch {
+			case depth > 0:
+				depth++
+			case secret[strings.ToLower(t.Name.Local)]:
+				depth, content = 1, dec.InputOffset()
+				out.Write(profile[copied:content])
+				copied = content
+			}
+		case xml.EndElement:
+			if depth == 0 {
+				break
+			}
+			if depth--; depth == 0 {
+				if before > content {
+					out.WriteString(recordedSecret)
+				}
+				copied = before
+			}
+		}
+	}
 }
 
 // recordable is s with every secret that is set replaced.

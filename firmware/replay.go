@@ -224,11 +224,11 @@ func (t *tape) SendDigit(id int, d string, _ time.Duration) error {
 	t.say("digit %s in call %d", d, id)
 	return nil
 }
-func (t *tape) SetMute(on bool)                         { t.say("mute %t", on) }
-func (t *tape) SetVolume(level int)                     { t.say("volume %d", level) }
-func (t *tape) Configure(media.TonePlan, time.Duration) {}
-func (t *tape) Save(seq int, _ config.Settings)         { t.say("settings %d to the disk", seq) }
-func (t *tape) Fetch(_ int, rule string)                { t.say("fetching %s", provisioning.Redact(rule)) }
+func (t *tape) SetMute(on bool)                                         { t.say("mute %t", on) }
+func (t *tape) SetVolume(level int)                                     { t.say("volume %d", level) }
+func (t *tape) Configure(media.TonePlan, time.Duration, uint16, uint16) {}
+func (t *tape) Save(seq int, _ config.Settings)                         { t.say("settings %d to the disk", seq) }
+func (t *tape) Fetch(_ int, rule string)                                { t.say("fetching %s", provisioning.Redact(rule)) }
 
 func (t *tape) draw(f hal.Frame) {
 	for _, row := range f.Rows {

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -60,7 +61,7 @@ func run(ctx context.Context, opt options, stderr io.Writer) error {
 
 	device, _, err := b.Open(board.OpenOptions{Mic: opt.mic, Speaker: opt.speaker, Log: log})
 	if err != nil {
-		return fmt.Errorf("opening board %s: %w", b.Name, err)
+		return err
 	}
 	defer device.Close()
 
@@ -74,10 +75,22 @@ func run(ctx context.Context, opt options, stderr io.Writer) error {
 	defer closeRecord()
 
 	front := &webFront{log: log, password: settings.System.AdminPassword}
-	set, err := assemble(parts{
+	var set *phoneSet
+	trust := func(rule string) { // only the loop calls it, so set is there
+		go func() {
+			ctx, cancel := context.WithTimeout(set.ctx, caTime)
+			defer cancel()
+			roots, err := trustedRoots(ctx, fetch, rule, dir)
+			if err != nil {
+				log.Warn(err.Error())
+			}
+			set.net.SetTLS(clientTLS(roots))
+		}()
+	}
+	set, err = assemble(parts{
 		log: log, board: b, device: device, net: transport.OS(), listenRTP: listenRTP, resolver: newResolver(opt.resolvers),
 		tls: clientTLS(roots), bind: opt.bind, addrs: addrs, route: routeTo(opt.bind), settings: settings,
-		profile: opt.profile, random: rand.NewChaCha8(seed), record: rec, password: front.setPassword,
+		profile: opt.profile, random: rand.NewChaCha8(seed), record: rec, password: front.setPassword, trust: trust,
 		keeper: func(ctx context.Context, mail func(any)) keeper { return newDisk(ctx, store, fetch, mail) },
 	})
 	if err != nil {
@@ -186,8 +199,8 @@ func isTransient(err error) bool {
 
 // isLocal tells whether a rule names a file of this machine.
 func isLocal(rule string) bool {
-	scheme, _, found := cutScheme(rule)
-	return !found || scheme == "file"
+	scheme, _, found := strings.Cut(rule, "://")
+	return !found || strings.EqualFold(scheme, "file")
 }
 
 // startRecording opens the file of -record; without one, everything it returns does nothing.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"dialtone/media"
@@ -28,9 +29,6 @@ func (l *loop) status(now time.Time) web.Status {
 		s.Provisioning.Result = "running"
 	}
 	for _, line := range l.agent.Lines() {
-		if line.State == "disabled" {
-			continue
-		}
 		out := web.LineStatus{
 			Line: line.Line, User: line.User, Domain: line.Domain, State: line.State, Cause: line.Cause, Active: line.Active,
 			MWI: l.mwi[line.Line], Servers: []web.ServerStatus{},
@@ -45,6 +43,14 @@ func (l *loop) status(now time.Time) web.Status {
 		}
 		s.Lines = append(s.Lines, out)
 	}
+	for i, line := range l.settings.Line { // those that are set up but not in service
+		if line.UserID != "" && !inService(line) {
+			s.Lines = append(s.Lines, web.LineStatus{
+				Line: i + 1, User: line.UserID, State: string(phone.LineDisabled), Servers: []web.ServerStatus{},
+			})
+		}
+	}
+	slices.SortFunc(s.Lines, func(a, b web.LineStatus) int { return a.Line - b.Line })
 	for _, c := range l.brain.Calls() {
 		s.Calls = append(s.Calls, l.callStatus(now, c))
 	}
@@ -80,6 +86,9 @@ func (l *loop) callStatus(now time.Time, c phone.Call) web.CallStatus {
 }
 
 func rtpStatus(s media.Stats) web.RTPStatus {
+	if s.RxPackets == 0 {
+		s.MOSLQ = 0 // nothing to judge
+	}
 	return web.RTPStatus{
 		Local: s.Local, Remote: s.Remote, Codec: s.Codec, Ptime: s.PtimeMS,
 		TxPackets: s.TxPackets, RxPackets: s.RxPackets, RxLost: s.RxLost, RxLate: s.RxLate,

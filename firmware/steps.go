@@ -54,6 +54,9 @@ func show(v any) string {
 		line, _, _ := strings.Cut(string(r.Data[:min(len(r.Data), 200)]), "\r\n")
 		return fmt.Sprintf("sip.Received %s %s %q (%d bytes)", r.Flow.Transport, r.Flow.Remote, line, len(r.Data))
 	}
+	if c, ok := v.(command); ok {
+		v = withoutSecrets(c)
+	}
 	text := fmt.Sprintf("%T", v)
 	if raw, err := json.Marshal(v); err == nil {
 		text += " " + string(raw)

@@ -186,7 +186,8 @@ func (e *Engine) Reserve(id int, ip netip.Addr) (port uint16, err error) {
 	if s != nil && s.ip == ip {
 		return s.port, nil
 	}
-	r, c, port, err := listenPair(e.cfg.ListenPacket, ip, e.cfg.PortMin, e.cfg.PortMax)
+	low, high := e.ports()
+	r, c, port, err := listenPair(e.cfg.ListenPacket, ip, low, high)
 	if err != nil {
 		return 0, fmt.Errorf("reserving ports on %s: %w", ip, err)
 	}

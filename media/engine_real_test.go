@@ -80,7 +80,7 @@ func FuzzEngine(f *testing.F) {
 				case 10:
 					p.engine.SetVolume(v)
 				case 11:
-					p.engine.Configure(DefaultTones(), time.Duration(v)*time.Second)
+					p.engine.Configure(DefaultTones(), time.Duration(v)*time.Second, defaultPortMin, defaultPortMax)
 				case 12:
 					if st := p.engine.Stats(id); st.MOSLQ < 0 || st.MOSLQ > 4.5 || st.JitterMS < 0 {
 						t.Errorf("%+v", st)

@@ -24,6 +24,7 @@ var (
 	NoNumber       = Reason{"No number", "Nothing was dialed before"}
 	BadNumber      = Reason{"Wrong number", "It cannot be dialed like this"}
 	LeftOffHook    = Reason{"Handset is off", "Put it back or dial a number"}
+	NotConfirmed   = Reason{"Call lost", "The other side did not confirm"}
 	NoReply        = Reason{"No reply", "The phone system does not answer"}
 	ServerNotFound = Reason{"Server not found", "Check its name and the DNS server"}
 	Unreachable    = Reason{"Not reachable", "The phone system cannot be reached"}

@@ -110,7 +110,7 @@ func (l *leg) relocated(now time.Time) {
 	list := l.locator.Servers()
 	if !slices.Equal(list, l.list) {
 		l.list = list
-		l.servers.Update(list)
+		l.servers.Update(list, now)
 		var names []string
 		for _, s := range list {
 			names = append(names, where(s.Transport, s.Addr))

@@ -43,10 +43,10 @@ type listed struct {
 
 // Update takes over a new order of servers. Entries that stay keep their state, new ones are UP, and
 // those no longer listed are forgotten.
-func (l *ServerList) Update(servers []Server) {
+func (l *ServerList) Update(servers []Server, now time.Time) {
 	fresh := make([]listed, 0, len(servers))
 	for _, s := range servers {
-		e := listed{Entry: Entry{Server: s, Up: true}}
+		e := listed{Entry: Entry{Server: s, Up: true, Since: now}}
 		if slices.ContainsFunc(fresh, func(f listed) bool { return f.same(s) }) {
 			continue
 		}

@@ -25,25 +25,25 @@ func TestServerList(t *testing.T) {
 		t.Error("an empty list has a server")
 	}
 	l.Down(a, at(0), "not listed")
-	l.Update([]Server{a, b, b})
+	l.Update([]Server{a, b, b}, time.Time{})
 	if n := len(l.Entries()); n != 2 {
 		t.Errorf("a server listed twice counts once: %d entries", n)
 	}
 	wantCurrent(t, "the first is used", &l, a)
 	l.Down(a, at(1), "refused")
 	wantCurrent(t, "the first is down, the second is used", &l, b)
-	l.Update([]Server{a, c, b})
+	l.Update([]Server{a, c, b}, time.Time{})
 	wantCurrent(t, "a new one between them is up, the first stays down", &l, c)
 	if e := l.Entries()[0]; e.Up || e.Cause != "refused" || e.Since != at(1) {
 		t.Errorf("a refresh forgot the state of an entry that stayed: %+v", e)
 	}
 	heavier := a
 	heavier.Priority, heavier.Weight = 5, 9
-	l.Update([]Server{heavier, c, b})
+	l.Update([]Server{heavier, c, b}, time.Time{})
 	if e := l.Entries()[0]; e.Up || e.Priority != 5 {
 		t.Errorf("a new rank is taken over, the state stays: %+v", e)
 	}
-	l.Update([]Server{a, c, b})
+	l.Update([]Server{a, c, b}, time.Time{})
 
 	l.Down(c, at(2), "silent")
 	l.Down(b, at(2), "silent")
@@ -69,7 +69,7 @@ func TestServerList(t *testing.T) {
 	tcp.Transport = TCP
 	l.Down(tcp, at(6), "another transport")
 	wantCurrent(t, "another transport is another server", &l, a)
-	l.Update(nil)
+	l.Update(nil, time.Time{})
 	if _, ok := l.Current(); ok {
 		t.Error("an emptied list has a server")
 	}
