@@ -88,6 +88,13 @@ func assemble(p parts) (*phoneSet, error) {
 	return set, nil
 }
 
+// run runs the loop. When it has ended nobody waits for it any more: the web's requests under way would
+// hold up the stop.
+func (s *phoneSet) run(ctx context.Context) error {
+	defer s.stop()
+	return s.loop.run(ctx)
+}
+
 // close ends the drivers, after the loop has ended.
 func (s *phoneSet) close() {
 	s.loop.close()

@@ -3,26 +3,37 @@ package main
 import (
 	"fmt"
 	"net/netip"
+	"sync"
+	"time"
 
 	"dialtone/config"
 	"dialtone/sip/transport"
 )
+
+// Implementation constants.
+const lingerTime = 40 * time.Second // of sockets no line needs any more: registrations are removed through them
 
 // sockets keeps the SIP sockets open that the lines in service need: UDP at each line's SIP_Port, and
 // a TCP listener beside it for servers that call back on a connection of their own.
 type sockets struct {
 	net  *transport.Transport
 	bind netip.Addr // zero: every address
-	open map[uint16]bool
+
+	mu     sync.Mutex
+	open   map[uint16]bool
+	needed map[uint16]bool
 }
 
 // follow opens what is missing and closes what is no longer needed. It returns each line's socket and
 // the first thing that went wrong; the other sockets are open all the same.
 func (s *sockets) follow(set config.Settings) (at [8]netip.AddrPort, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.open == nil {
 		s.open = make(map[uint16]bool)
 	}
 	needed := make(map[uint16]bool)
+	s.needed = needed
 	for i, l := range set.Line {
 		if !inService(l) {
 			continue
@@ -43,13 +54,23 @@ func (s *sockets) follow(set config.Settings) (at [8]netip.AddrPort, err error) 
 	}
 	for port := range s.open {
 		if !needed[port] {
-			for _, ip := range s.addrs() {
-				s.net.Unlisten(netip.AddrPortFrom(ip, port))
-			}
-			delete(s.open, port)
+			time.AfterFunc(lingerTime, func() { s.close(port) })
 		}
 	}
 	return at, err
+}
+
+// close closes a port, unless a line needs it again.
+func (s *sockets) close(port uint16) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.needed[port] || !s.open[port] {
+		return
+	}
+	delete(s.open, port)
+	for _, ip := range s.addrs() {
+		s.net.Unlisten(netip.AddrPortFrom(ip, port))
+	}
 }
 
 // listen opens one port for UDP and TCP on each family.
