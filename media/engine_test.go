@@ -3,7 +3,6 @@ package media
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"slices"
 	"strings"
@@ -580,23 +579,6 @@ func TestReserve(t *testing.T) {
 		}
 		if _, _, _, err := listenPair(w.listen, netip.MustParseAddr("10.0.0.9"), 5002, 5003); err == nil || w.conns[addrPort("10.0.0.9:5002")] != nil {
 			t.Errorf("%v, 5002 is %v", err, w.conns[addrPort("10.0.0.9:5002")])
-		}
-	})
-}
-
-// wrongSound is a device the voice path cannot use.
-type wrongSound struct{ rate, period int }
-
-func (s wrongSound) Rate() int                     { return s.rate }
-func (s wrongSound) Period() int                   { return s.period }
-func (wrongSound) Exchange([]int16, []int16) error { return io.ErrUnexpectedEOF }
-func (wrongSound) Close() error                    { return nil }
-
-func TestCallsGoOnWithoutAUsableSoundDevice(t *testing.T) {
-	call(t, nil, func(c *Config) { c.Sound = wrongSound{44100, 1024} }, func(t *testing.T, w *wire, a, b *party) {
-		pass(2 * time.Second)
-		if st := b.engine.Stats(1); st.RxPackets < 95 || st.RxLost != 0 {
-			t.Errorf("stats %+v", st)
 		}
 	})
 }
