@@ -94,6 +94,7 @@ func localMedia(s config.Settings, line int, session uint64) media.Local {
 	return media.Local{
 		Codecs: codecs(l), EventPT: uint8(s.SIP.AVTDynamicPayload), Ptime: s.SIP.RTPPacketSize, SessionID: session,
 		ListAll: l.CodecNegotiation == "List All", ZeroHold: s.SIP.RFC2543CallHold,
+		Fixed: !l.SymmetricRTP,
 	}
 }
 

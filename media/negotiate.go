@@ -42,6 +42,7 @@ type Local struct {
 	SessionID uint64        // of the o= line, never changed within a call
 	User      string        // of the o= line; "": "-"
 	ListAll   bool          // answers name every common codec, not only the preferred one (Codec_Negotiation "List All")
+	Fixed     bool          // voice goes to where the far end said, not where its own comes from (Symmetric_RTP No)
 	ZeroHold  bool          // hold with c=0.0.0.0 as well (RFC_2543_Call_Hold)
 }
 
@@ -61,6 +62,7 @@ type Stream struct {
 	Receive       bool
 	LocalHold     bool // we hold: what is sent is silence
 	RemoteHold    bool // the far end holds us
+	FixedRemote   bool // voice goes to Remote even if the far end's comes from elsewhere
 }
 
 // A Negotiator is the offer/answer state of one call, RFC 3264. It is pure: not safe for concurrent
@@ -363,6 +365,7 @@ func (n *Negotiator) flow(s *Stream, remote *streamDescription, want Direction) 
 	}
 	dir := direction(want.sends() && far.receives(), want.receives() && far.sends())
 	s.Send, s.Receive = dir.sends(), dir.receives()
+	s.FixedRemote = n.local.Fixed
 	s.LocalHold, s.RemoteHold = n.held, !far.receives()
 	s.Ptime = n.local.Ptime
 	if remote.ptime > 0 {

@@ -116,7 +116,7 @@ func (s *session) apply(now time.Time, st Stream, l *law, samples int) error {
 
 // destination is where voice is sent: to where the far end's comes from, else where it said.
 func (s *session) destination() netip.AddrPort {
-	if s.latch.source.IsValid() {
+	if s.latch.source.IsValid() && !s.stream.FixedRemote {
 		return s.latch.source
 	}
 	return s.stream.Remote

@@ -17,9 +17,10 @@ const (
 	latchAfter = 3                     // packets in a row from an address the SDP did not name, before it is believed
 	ssrcAfter  = 2                     // packets in a row of a new SSRC, before it replaces a living one
 	ssrcDead   = 60 * time.Millisecond // of silence: the next SSRC takes over at once
+	moveAfter  = time.Second           // of silence: the same host may go on from another port (a NAT forgot it)
 )
 
-// A latch decides which packets are the far end's: one address and one SSRC, learned once. Whoever
+// A latch decides which packets are the far end's: one address and one SSRC. Whoever
 // else sends to our port is not heard (the attack is called RTP bleed).
 type latch struct {
 	expected netip.AddrPort // from the SDP; the zero value when it named none
@@ -47,7 +48,7 @@ func (l *latch) expect(a netip.AddrPort) {
 
 // admit says whether a packet is the far end's, and whether it is the first of a new SSRC.
 func (l *latch) admit(now time.Time, from netip.AddrPort, ssrc uint32, seq uint16) (ok, fresh bool) {
-	if !l.source.IsValid() && !l.learn(from, ssrc, seq) || from != l.source {
+	if from != l.source && !l.learn(now, from, ssrc, seq) {
 		return false, false
 	}
 	if l.hasSSRC && ssrc == l.ssrc {
@@ -67,13 +68,17 @@ func (l *latch) admit(now time.Time, from netip.AddrPort, ssrc uint32, seq uint1
 	return true, true
 }
 
-// learn latches the expected address at its first packet, another plausible one after a few in a row.
-func (l *latch) learn(from netip.AddrPort, ssrc uint32, seq uint16) bool {
-	if from == l.expected {
+// learn latches the expected address at its first packet, whoever was believed before: what was signalled
+// counts most. Before anybody is latched, another plausible address is believed after a few packets in a row;
+// afterwards only another port of the same host, once the old one has been silent.
+func (l *latch) learn(now time.Time, from netip.AddrPort, ssrc uint32, seq uint16) bool {
+	switch {
+	case from == l.expected && from.IsValid():
 		l.source = from
 		return true
-	}
-	if !plausible(from, l.expected) {
+	case !plausible(from, l.expected):
+		return false
+	case l.source.IsValid() && (from.Addr() != l.source.Addr() || now.Sub(l.heard) < moveAfter):
 		return false
 	}
 	if from != l.candidate || ssrc != l.candidateSSRC || seq != l.candidateSeq+1 {

@@ -8,7 +8,7 @@ import (
 )
 
 func TestLatch(t *testing.T) {
-	const far, nat, other = "10.0.0.2:4000", "192.0.2.1:1234", "198.51.100.1:6666"
+	const far, moved, nat, other = "10.0.0.2:4000", "10.0.0.2:4444", "192.0.2.1:1234", "198.51.100.1:6666"
 	type packet struct {
 		from  string
 		ssrc  uint32
@@ -28,7 +28,13 @@ func TestLatch(t *testing.T) {
 			{far, 1, 10, 0, true, true}, {other, 1, 11, ms, false, false}, {other, 1, 12, ms, false, false}, {other, 1, 13, ms, false, false},
 			{other, 1, 14, time.Minute, false, false}, {far, 1, 11, ms, true, false}}},
 		{"from behind a NAT, after three in a row", []packet{
-			{nat, 1, 10, 0, false, false}, {nat, 1, 11, 20 * ms, false, false}, {nat, 1, 12, 20 * ms, true, true}, {far, 1, 13, 20 * ms, false, false}}},
+			{nat, 1, 10, 0, false, false}, {nat, 1, 11, 20 * ms, false, false}, {nat, 1, 12, 20 * ms, true, true}, {nat, 1, 13, 20 * ms, true, false}}},
+		{"who was signalled is heard at once, whoever was believed before", []packet{
+			{nat, 1, 10, 0, false, false}, {nat, 1, 11, 20 * ms, false, false}, {nat, 1, 12, 20 * ms, true, true},
+			{far, 2, 50, 80 * ms, true, true}, {nat, 1, 13, ms, false, false}, {nat, 1, 14, ms, false, false}, {nat, 1, 15, ms, false, false}}},
+		{"another port of the host after a silence, when a NAT forgot", []packet{
+			{far, 1, 10, 0, true, true}, {moved, 1, 11, 500 * ms, false, false}, {moved, 1, 12, 600 * ms, false, false}, {moved, 1, 13, 20 * ms, false, false},
+			{moved, 1, 14, 20 * ms, true, false}, {other, 1, 15, 2 * time.Second, false, false}, {other, 1, 16, ms, false, false}, {other, 1, 17, ms, false, false}}},
 		{"not in a row is not believed", []packet{
 			{nat, 1, 10, 0, false, false}, {nat, 1, 12, 0, false, false}, {nat, 2, 13, 0, false, false}, {other, 2, 14, 0, false, false}, {nat, 2, 14, 0, false, false},
 			{far, 9, 1, 0, true, true}, {nat, 2, 15, 0, false, false}}},

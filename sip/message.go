@@ -179,7 +179,10 @@ func seconds(m sipmsg.Message, name string) (time.Duration, bool) {
 
 func deltaSeconds(text string) (time.Duration, bool) {
 	n, err := strconv.ParseUint(text, 10, 32)
-	return time.Duration(n) * time.Second, err == nil
+	if err != nil {
+		return 0, false
+	}
+	return time.Duration(n) * time.Second, true
 }
 
 func seconds32(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"testing"
+	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
 )
@@ -37,3 +38,18 @@ func TestCredentialsAreForTheLinesRealms(t *testing.T) {
 		t.Error("what was asked of INVITE is not for REGISTER")
 	}
 }
+
+// A server that wants to be left alone for a century is asked again within the hour or the long interval.
+func TestRetryAfterHasALimit(t *testing.T) {
+	r := registration{leg: &leg{ln: &line{a: &Agent{cfg: Config{Timers: DefaultTimers()}, random: zeros{}}}}}
+	if d := r.backOff(503, 4e9*time.Second); d < maxRetryAfter || d > 2*maxRetryAfter {
+		t.Errorf("Retry-After of a century waits %v", d)
+	}
+	if d, ok := deltaSeconds("1000000000000"); ok || d != 0 {
+		t.Errorf("a number beyond 32 bits is %v", d)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }

@@ -8,6 +8,9 @@ import (
 	sipmsg "github.com/emiago/sipgo/sip"
 )
 
+// Implementation constants.
+const maxRetryAfter = time.Hour // a server that asks for more would lose its phones; Reg_Retry_Long_Intvl may be longer
+
 // fail plans the next attempt. after is what the server asks for in Retry-After.
 func (r *registration) fail(now time.Time, code int, cause string, after time.Duration) {
 	ln := r.leg.ln
@@ -52,7 +55,7 @@ func (r *registration) backOff(code int, after time.Duration) time.Duration {
 		}
 	}
 	if after > 0 {
-		wait, random = after, t.RegRetryRandomDelay
+		wait, random = min(after, max(t.RegRetryLongIntvl, maxRetryAfter)), t.RegRetryRandomDelay
 	}
 	if wait <= 0 {
 		return 0
