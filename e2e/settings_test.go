@@ -96,6 +96,25 @@ func TestReconfigure(t *testing.T) {
 	p.hangup(id)
 }
 
+// TestDebugLog: every SIP message is in it, and no digest that a password could be guessed from.
+func TestDebugLog(t *testing.T) {
+	t.Parallel()
+	p := startPhone(t, phoneOptions{logLevel: "debug"})
+	callee := startSIPp(t, sippOptions{scenario: "callee", values: map[string]any{"Talk": 200}})
+	id := p.dial(callee.number)
+	callee.wantDone("a call")
+	p.wantCall("the callee hangs up", "ended", id)
+	for _, text := range []string{"REGISTER sip:", "401 Unauthorized", "407 Proxy Authentication Required", "INVITE sip:", "180 Ringing", "ACK sip:", "BYE sip:"} {
+		if len(p.log.since(0, regexp.MustCompile(regexp.QuoteMeta(text)))) == 0 {
+			t.Errorf("the log does not show %q", text)
+		}
+	}
+	secret := regexp.MustCompile(`response=\\?"[0-9a-f]{8}|` + regexp.QuoteMeta(password(p.user)) + "|" + regexp.QuoteMeta(adminPassword))
+	if found := p.log.since(0, secret); len(found) != 0 {
+		t.Errorf("a secret is in the log: %q", found)
+	}
+}
+
 // TestRecordReplay: what the loop saw is written down without secrets, and walked again with the same steps.
 func TestRecordReplay(t *testing.T) {
 	t.Parallel()

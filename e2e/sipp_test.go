@@ -310,7 +310,11 @@ func send(once bool, lines []string, body ...string) string {
 	return "<send" + retransmit + "><![CDATA[\n" + text + "\nContent-Length: 0\n\n]]></send>"
 }
 
-// bound reports whether a socket of this machine has the address: Linux lists them in /proc/net.
+// Specification constant: the state of a listening socket in /proc/net/tcp.
+const tcpListen = "0A"
+
+// bound reports whether a UDP socket of this machine has the address, or a TCP socket listens at it: Linux lists them
+// in /proc/net.
 func bound(addr netip.AddrPort, tcp bool) bool {
 	table := "/proc/net/udp"
 	if tcp {
@@ -323,6 +327,15 @@ func bound(addr netip.AddrPort, tcp bool) bool {
 	for i := 0; i < len(ip); i += 4 {
 		slices.Reverse(ip[i : i+4]) // printed as 32-bit words of this (little-endian) machine
 	}
+	local := fmt.Sprintf("%s:%04X", strings.ToUpper(hex.EncodeToString(ip)), addr.Port())
 	text, err := os.ReadFile(table)
-	return err == nil && strings.Contains(string(text), fmt.Sprintf("%s:%04X ", strings.ToUpper(hex.EncodeToString(ip)), addr.Port()))
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) > 3 && f[1] == local && (!tcp || f[3] == tcpListen) {
+			return true
+		}
+	}
+	return false
 }
