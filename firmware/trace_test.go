@@ -17,10 +17,10 @@ func TestRedacted(t *testing.T) {
 func TestWithoutPasswords(t *testing.T) {
 	for in, want := range map[string]string{
 		"<flat-profile><Password_1_ ua=\"na\">s3cret</Password_1_><User_ID_1_>u</User_ID_1_></flat-profile>": "<flat-profile><Password_1_ ua=\"na\">" + recordedSecret + "</Password_1_><User_ID_1_>u</User_ID_1_></flat-profile>",
-		"<flat-profile><Password_1_><![CDATA[s3cret]]></Password_1_></flat-profile>":                          "<flat-profile><Password_1_>" + recordedSecret + "</Password_1_></flat-profile>",
-		"<flat-profile><password_1_><!-- c -->s3cret<!-- d --></password_1_></flat-profile>":                  "<flat-profile><password_1_>" + recordedSecret + "</password_1_></flat-profile>",
-		"<flat-profile><Password_1_/><Proxy_1_>p</Proxy_1_></flat-profile>":                                   "<flat-profile><Password_1_/><Proxy_1_>p</Proxy_1_></flat-profile>",
-		"<flat-profile><Password_1_>s3cret":                                                                   "<flat-profile><Password_1_>",
+		"<flat-profile><Password_1_><![CDATA[s3cret]]></Password_1_></flat-profile>":                         "<flat-profile><Password_1_>" + recordedSecret + "</Password_1_></flat-profile>",
+		"<flat-profile><password_1_><!-- c -->s3cret<!-- d --></password_1_></flat-profile>":                 "<flat-profile><password_1_>" + recordedSecret + "</password_1_></flat-profile>",
+		"<flat-profile><Password_1_/><Proxy_1_>p</Proxy_1_></flat-profile>":                                  "<flat-profile><Password_1_/><Proxy_1_>p</Proxy_1_></flat-profile>",
+		"<flat-profile><Password_1_>s3cret":                                                                  "<flat-profile><Password_1_>",
 	} {
 		if got := string(withoutPasswords([]byte(in))); got != want {
 			t.Errorf("%s\nbecomes %s\nwant    %s", in, got, want)
