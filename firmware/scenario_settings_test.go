@@ -50,6 +50,7 @@ func TestSettings(t *testing.T) {
 		}},
 		{"settings-new-line", "A second line is set up while the phone runs: it registers from its own port; the first is left alone.", func(b *bench) {
 			p := b.registered()
+			sockets := p.host.Sockets()
 			if err := p.update("User_ID_2_=2001", "Proxy_2_=10.0.0.1", "SIP_Port_2_=5061"); err != nil {
 				b.Error(err)
 			}
@@ -63,7 +64,13 @@ func TestSettings(t *testing.T) {
 				b.Error(err)
 			}
 			b.after(5 * time.Second)
+			if n := p.host.Sockets(); n <= sockets {
+				b.Error("the sockets are closed while the registration is being removed")
+			}
 			home(p)
+			if n := p.host.Sockets(); n != sockets {
+				b.Errorf("%d sockets, there were %d", n, sockets)
+			}
 		}},
 		{"settings-new-proxy", "The line moves to another proxy: it leaves the old one and registers at the new one.", func(b *bench) {
 			p := b.registered()
@@ -273,7 +280,7 @@ func TestCommands(t *testing.T) {
 		want("no such call", web.Hangup{ID: 7}, web.NotFound, "there is no call c7")
 		want("no such line", web.Call{To: "1002", Line: 9}, web.Invalid, "there is no line 9")
 		want("no such key", web.PressKeys{Keys: []web.KeyStep{{Key: "any", Press: true}}}, web.Invalid, `there is no key "any"`)
-		want("nothing to resync", web.Resync{}, web.Conflict, "names no server")
+		want("nothing to resync", web.Resync{}, web.Conflict, "names no server or file yet")
 		want("keys", web.PressKeys{Keys: []web.KeyStep{{Key: "1", Press: true}, {Key: "2", Press: true}}}, ok, "")
 		p.wantScreen("keys", "12")
 		want("taking them back", web.PressKeys{Keys: []web.KeyStep{{Key: "back", Press: true}, {Key: "back", Press: true}}}, ok, "")

@@ -201,9 +201,10 @@ func (a *Agent) configure(now time.Time, cfg Config) {
 	old := a.lines
 	a.lines = nil
 	for _, ln := range old {
-		if !slices.Contains(a.cfg.Lines, ln.cfg) {
+		if i := slices.IndexFunc(a.cfg.Lines, ln.cfg.registersAs); i < 0 {
 			a.retire(now, ln)
 		} else {
+			ln.cfg = a.cfg.Lines[i]
 			a.lines = append(a.lines, ln)
 		}
 	}

@@ -321,7 +321,7 @@ func DefaultTimers() Timers {
 	}
 }
 
-// Line is one extension. Two equal Lines are the same line: only a changed one registers anew.
+// Line is one extension. Only one that changed in what its registration depends on registers anew.
 type Line struct {
 	Number      int // from 1
 	Enabled     bool

@@ -57,6 +57,13 @@ func (ln *line) aor() party {
 	return p
 }
 
+// registersAs tells whether two lines differ at most in what the registrar never sees.
+func (l Line) registersAs(o Line) bool {
+	o.DisplayName, o.MakeCallWithoutReg, o.AnswerWithoutReg = l.DisplayName, l.MakeCallWithoutReg, l.AnswerWithoutReg
+	o.AuthResyncReboot, o.UseOBProxyInDialog = l.AuthResyncReboot, l.UseOBProxyInDialog
+	return l == o
+}
+
 // contact is where the line can be reached. RFC 3261 section 8.1.1.8.
 func (ln *line) contact(f *flow) *sipmsg.ContactHeader {
 	return &sipmsg.ContactHeader{Address: ln.contactURI(ln.leg.contactAddr(f), ln.leg.transport(f))}
