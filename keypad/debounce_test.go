@@ -176,3 +176,35 @@ func FuzzDebouncer(f *testing.F) {
 		}
 	})
 }
+
+// FuzzCollector collects anything: the number never grows beyond its limit and holds nothing but digits, and
+// the timer runs only off-hook with something collected.
+func FuzzCollector(f *testing.F) {
+	f.Add([]byte("u1d2#c*"))
+	f.Fuzz(func(t *testing.T, script []byte) {
+		c := Collector{Plan: Plan{Long: 10 * time.Second}}
+		now, offHook := time.Unix(1e9, 0), false
+		for _, b := range script {
+			now = now.Add(time.Duration(b) * time.Millisecond)
+			switch b {
+			case 'u', 'h':
+				offHook = b == 'u'
+				c.Lift(now, offHook)
+			case 'd':
+				c.Delete(now)
+			case 'c':
+				c.Clear()
+			case '+':
+				c.Plus()
+			default:
+				c.Digit(now, hal.Key(b))
+			}
+			if n := c.Number(); len(n) > maxDigits || strings.Trim(n, "0123456789*#+") != "" {
+				t.Fatalf("collected %q", n)
+			}
+			if running := !c.Next().IsZero(); running && (!offHook || c.Number() == "") {
+				t.Fatalf("the timer runs; off-hook %t, number %q", offHook, c.Number())
+			}
+		}
+	})
+}
