@@ -333,17 +333,16 @@ func (f *far) sdp(direction string) string {
 
 // A dialog is the far end's half of a call.
 type dialog struct {
-	f              *far
-	callID         string
-	local, remote  string // From and To of our requests, tags included
-	target         string
-	seq            int
-	last           *message // our newest request
-	by             *heard   // the way to the phone
-	invite         string   // CSeq number of our INVITE
-	inviteVia      string
-	remoteHasTag   bool
-	recordedRoutes []string
+	f             *far
+	callID        string
+	local, remote string // From and To of our requests, tags included
+	target        string
+	seq           int
+	last          *message // our newest request
+	by            *heard   // the way to the phone
+	invite        string   // CSeq number of our INVITE
+	inviteVia     string
+	remoteHasTag  bool
 }
 
 // dialogOf is the dialog an INVITE of the phone made with the fork of that tag.

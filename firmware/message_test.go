@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -54,12 +53,6 @@ func (m *message) get(name string) string {
 		return all[0]
 	}
 	return ""
-}
-
-// set replaces every header of that name by one.
-func (m *message) set(name, value string) {
-	m.headers = slices.DeleteFunc(m.headers, func(h [2]string) bool { return strings.EqualFold(h[0], name) })
-	m.add(name, value)
 }
 
 // code is the status of a response, 0 for a request.

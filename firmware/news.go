@@ -258,8 +258,8 @@ func (l *loop) voiceNews(ev media.Event) {
 func endReason(ev sip.Ended) phone.Reason {
 	cause := strings.ToLower(ev.Cause)
 	switch {
-	case ev.Code == 408 && (strings.HasPrefix(cause, "no answer from") || strings.Contains(cause, "acknowledge")):
-		return phone.NoReply // no response at all, or no ACK
+	case ev.Code == 408 && strings.HasPrefix(cause, "no answer from"):
+		return phone.NoReply // not even a provisional response
 	case ev.Code == 200 && ev.Remote:
 		return phone.HungUp
 	case ev.Code == 200:

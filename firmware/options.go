@@ -11,8 +11,11 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+
+	"dialtone/provisioning"
 )
 
 // options are the flags of `dialtone run`, checked.
@@ -101,6 +104,9 @@ func parseOptions(args []string, env func(string) string, stdout io.Writer) (opt
 			}
 			opt.resolvers = append(opt.resolvers, at)
 		}
+	}
+	if scheme, _, found := strings.Cut(opt.profile, "://"); found && !slices.Contains([]string{"http", "https", "tftp", "file"}, strings.ToLower(scheme)) {
+		return opt, usageError{fmt.Errorf("-profile %s: want http, https, tftp or a file", provisioning.Redact(opt.profile))}
 	}
 	if opt.record != "" && opt.replay != "" {
 		return opt, usageError{errors.New("-record and -replay exclude each other")}

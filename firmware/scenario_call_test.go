@@ -287,7 +287,7 @@ func TestEndings(t *testing.T) {
 			p.replace()
 			home(p)
 		}},
-		{"reset-by-peer", "The voice of a live call goes on through a repeated 200 and a stray one of another call.", func(b *bench) {
+		{"in-call-requests", "A repeated 200 is acknowledged again; OPTIONS and UPDATE within a call.", func(b *bench) {
 			p, f := b.registered(), b.server
 			d, invite := onCall(p)
 			f.mu.Lock()

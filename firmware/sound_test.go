@@ -19,7 +19,6 @@ type farVoice struct {
 	running   sync.WaitGroup
 
 	mu      sync.Mutex
-	talking bool
 	heard   []int16
 	packets int
 }
@@ -29,7 +28,7 @@ const farHertz = 1000
 // speak opens the far end's voice at its port 4000 and talks to the phone's address in sdp.
 func (f *far) speak(sdp string) *farVoice {
 	f.b.Helper()
-	v := &farVoice{to: mediaAddr(sdp), stop: make(chan struct{}), talking: true}
+	v := &farVoice{to: mediaAddr(sdp), stop: make(chan struct{})}
 	var err error
 	if v.rtp, err = f.host.ListenPacket(netip.AddrPortFrom(f.at.Addr(), 4000)); err != nil {
 		f.b.Fatal(err)
@@ -81,12 +80,6 @@ func (v *farVoice) talk() {
 			return
 		case <-t.C:
 		}
-		v.mu.Lock()
-		talking := v.talking
-		v.mu.Unlock()
-		if !talking {
-			continue
-		}
 		binary.BigEndian.PutUint16(packet[2:], uint16(n))
 		binary.BigEndian.PutUint32(packet[4:], uint32(160*n))
 		for i := range 160 {
@@ -94,13 +87,6 @@ func (v *farVoice) talk() {
 		}
 		v.rtp.WriteTo(packet, netAddr(v.to))
 	}
-}
-
-// talks begins or ends talking.
-func (v *farVoice) talks(on bool) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.talking = on
 }
 
 // take returns what was heard since the last take.
