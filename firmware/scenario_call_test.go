@@ -74,6 +74,60 @@ func TestCalling(t *testing.T) {
 			f.answer(f.want("hanging up", "BYE"), 200)
 			home(p)
 		}},
+		{"call-auth", "The proxy wants to know who calls: the INVITE and the BYE go with credentials.", func(b *bench) {
+			b.server.password = "secret"
+			p, f := b.registered(), b.server
+			p.do(web.Call{To: "1002"})
+			invite := f.want("a call", "INVITE")
+			if !f.authorized(invite) {
+				f.answer(invite, 407, f.challenge("Proxy-Authenticate"))
+				f.want("the 407 is acknowledged", "ACK")
+				invite = f.want("once more", "INVITE")
+			}
+			if !f.authorized(invite) {
+				b.Error("the credentials are wrong")
+			}
+			f.answer(invite, 200, f.sdp("sendrecv"))
+			f.want("acknowledged", "ACK")
+			b.after(1003 * time.Millisecond)
+			p.press("end")
+			bye := f.want("hanging up", "BYE")
+			f.answer(bye, 407, f.challenge("Proxy-Authenticate")) // a new nonce
+			bye = f.want("once more", "BYE")
+			if !f.authorized(bye) {
+				b.Error("the credentials of the BYE are wrong")
+			}
+			f.answer(bye, 200)
+			home(p)
+		}},
+		{"call-wrong-password", "The proxy does not believe us: the call ends and says why, after one try.", func(b *bench) {
+			p, f := b.registered(), b.server
+			invite := called(p)
+			f.answer(invite, 407, f.challenge("Proxy-Authenticate"))
+			f.want("acknowledged", "ACK")
+			again := f.want("once more", "INVITE")
+			f.answer(again, 407, f.challenge("Proxy-Authenticate"))
+			f.want("acknowledged", "ACK")
+			b.after(2003 * time.Millisecond)
+			p.wantScreen("and that was it", "Wrong password")
+			p.replace()
+			home(p)
+		}},
+		{"call-not-registered", "A call on a line that is not registered is not even tried.", func(b *bench) {
+			b.server.password = "another"
+			p := b.newPhone()
+			b.after(10 * time.Second)
+			p.lift()
+			b.after(503 * time.Millisecond)
+			p.press("1", "0", "0", "2", "#")
+			b.after(2003 * time.Millisecond)
+			p.wantScreen("why not", "Not registered")
+			p.replace()
+			b.after(10 * time.Second)
+			if p.server.take("INVITE") != nil {
+				b.Error("it was tried")
+			}
+		}},
 		{"answer", "A call comes; lifting the handset answers it; both hear each other; the far end hangs up.", func(b *bench) {
 			p, f := b.registered(), b.server
 			d := f.invite("1001", f.sdp("sendrecv"))
