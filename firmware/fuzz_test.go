@@ -456,6 +456,19 @@ func grind(t *testing.T, script []byte) {
 	}
 }
 
+// TestStopWithResyncDue: a resync that falls due during the farewells is left alone, and not waited for.
+func TestStopWithResyncDue(t *testing.T) {
+	m := newMill(t, phoneForFuzz(), netip.MustParseAddr("10.0.0.50"))
+	m.respond(0, 3)
+	m.loop.provided.next = m.now.Add(500 * time.Millisecond)
+	fetches := len(m.fetches)
+	m.step(stop{})
+	m.wait(3 * time.Second)
+	if !m.loop.over(m.now) || len(m.fetches) > fetches {
+		t.Errorf("stopped %t, %d fetches", m.loop.over(m.now), len(m.fetches)-fetches)
+	}
+}
+
 // BenchmarkIdle is a tick of a registered phone at rest.
 func BenchmarkIdle(b *testing.B) {
 	m := newMill(b, phoneForFuzz(), netip.MustParseAddr("10.0.0.50"))

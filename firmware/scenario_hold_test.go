@@ -198,6 +198,31 @@ func TestHolding(t *testing.T) {
 			p.wantVoices("taken back", v)
 			leave(p, d)
 		}},
+		{"glare-then-refused", "Our hold is overtaken by theirs and then refused: what is answered later is no hold.", func(b *bench) {
+			p, f := b.registered(), b.server
+			d, invite := onCall(p)
+			v := f.speak(invite.body)
+			defer v.close()
+			p.press("hold")
+			f.answer(f.want("ours", "INVITE"), 491)
+			f.want("acknowledged", "ACK")
+			b.after(503 * time.Millisecond)
+			d.request("INVITE", f.sdp("sendrecv"))
+			d.want("theirs comes first", 200, "INVITE")
+			d.request("ACK")
+			f.answer(f.want("ours again", "INVITE"), 488)
+			f.want("acknowledged", "ACK")
+			b.after(1003 * time.Millisecond)
+			p.wantState("refused", phone.StateConnected)
+			d.request("INVITE", f.sdp("sendrecv"))
+			if ok := d.want("and theirs again", 200, "INVITE"); sdpDirection(ok.body) != "sendrecv" {
+				b.Errorf("a hold that was refused is in the answer: %s", sdpDirection(ok.body))
+			}
+			d.request("ACK")
+			b.after(1003 * time.Millisecond)
+			p.wantVoices("as it was", v)
+			leave(p, d)
+		}},
 		{"glare-for-ever", "They answer 491 whatever we do: the hold fails, the call goes on.", func(b *bench) {
 			p, f := b.registered(), b.server
 			d, _ := onCall(p)

@@ -50,6 +50,7 @@ func TestSettings(t *testing.T) {
 		}},
 		{"settings-new-line", "A second line is set up while the phone runs: it registers from its own port; the first is left alone.", func(b *bench) {
 			p := b.registered()
+			sockets := p.host.Sockets()
 			if err := p.update("User_ID_2_=2001", "Proxy_2_=10.0.0.1", "SIP_Port_2_=5061"); err != nil {
 				b.Error(err)
 			}
@@ -63,7 +64,13 @@ func TestSettings(t *testing.T) {
 				b.Error(err)
 			}
 			b.after(5 * time.Second)
+			if n := p.host.Sockets(); n <= sockets {
+				b.Error("the sockets are closed while the registration is being removed")
+			}
 			home(p)
+			if n := p.host.Sockets(); n != sockets {
+				b.Errorf("%d sockets, there were %d", n, sockets)
+			}
 		}},
 		{"settings-new-proxy", "The line moves to another proxy: it leaves the old one and registers at the new one.", func(b *bench) {
 			p := b.registered()
