@@ -32,6 +32,7 @@ type Agent struct {
 	clientTxs map[txKey]*clientTx
 	serverTxs map[txKey]*serverTx
 	merges    map[mergeKey]*serverTx
+	doneTxs   doneTxs // of serverTxs
 	txSerial  uint64
 
 	flows    map[FlowID]*flow

@@ -103,7 +103,7 @@ func (f *fuzz) step(in Input) {
 	if n := len(f.agent.calls); n > maxCalls {
 		f.t.Fatalf("%d calls", n)
 	}
-	if n := len(f.agent.serverTxs); n > maxServerTxs {
+	if n := len(f.agent.serverTxs); n > maxServerTxs+reservedTxs {
 		f.t.Fatalf("%d server transactions", n)
 	}
 }

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"container/list"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -11,7 +12,8 @@ import (
 
 // Implementation constants.
 const (
-	maxServerTxs = 256 // requests of others we keep answers for; more get a 503 that costs no memory
+	maxServerTxs = 256 // requests of others we keep answers for
+	reservedTxs  = 32  // more for requests inside our calls, when none of the others is done
 )
 
 // serverTx is a server transaction, RFC 3261 section 17.2.
@@ -30,6 +32,46 @@ type serverTx struct {
 	table *txTable
 	state txState
 	call  *call // whose INVITE it is; nil: another request
+
+	inside bool          // the request belongs to a call of ours
+	place  *list.Element // in the queue of those that are done; nil: not in it
+}
+
+// doneTxs are the server transactions that only wait for repetitions of what was answered for good, the
+// oldest first. When there is no room for a new one the first of them goes: what would have been repeated
+// is answered anew, as a stateless server would (RFC 3261 section 8.2.7). Those of strangers go before
+// those of our calls.
+type doneTxs struct {
+	strangers, insiders list.List
+}
+
+func (d *doneTxs) queue(inside bool) *list.List {
+	if inside {
+		return &d.insiders
+	}
+	return &d.strangers
+}
+
+// note keeps tx in its queue while it is done, and only then.
+func (d *doneTxs) note(tx *serverTx) {
+	done := tx.state == txCompleted || tx.state == txConfirmed
+	switch q := d.queue(tx.inside); {
+	case done && tx.place == nil:
+		tx.place = q.PushBack(tx)
+	case !done && tx.place != nil:
+		q.Remove(tx.place)
+		tx.place = nil
+	}
+}
+
+// oldest is the one to go first; nil: none is done.
+func (d *doneTxs) oldest() *serverTx {
+	for _, q := range []*list.List{&d.strangers, &d.insiders} {
+		if e := q.Front(); e != nil {
+			return e.Value.(*serverTx)
+		}
+	}
+	return nil
 }
 
 // A mergeKey is equal for copies of one request that came by several ways. RFC 3261 section 8.2.2.2.
@@ -68,16 +110,26 @@ func ownKey(req *sipmsg.Request) txKey {
 	return k
 }
 
-// serve starts a transaction for a request. It is nil when there are too many.
-func (a *Agent) serve(now time.Time, f *flow, req *sipmsg.Request) *serverTx {
+// serve starts a transaction for a request, inside one of our calls or not. It is nil when there are too many.
+func (a *Agent) serve(now time.Time, f *flow, req *sipmsg.Request, inside bool) *serverTx {
 	tx := &serverTx{
 		a: a, key: ownKey(req), merge: mergeKeyOf(req), req: req, flow: f, tag: a.token(5),
 		reply: replyPathOf(f, req), table: &requestServer, state: txTrying,
+		inside: inside,
 	}
 	if req.Method == sipmsg.INVITE {
 		tx.table, tx.state = &inviteServer, txProceeding
 	}
+	room := maxServerTxs
+	if inside {
+		room += reservedTxs
+	}
 	if len(a.serverTxs) >= maxServerTxs {
+		if done := a.doneTxs.oldest(); done != nil {
+			done.end()
+		}
+	}
+	if len(a.serverTxs) >= room {
 		resp := a.newResponse(req, 503, tx.tag)
 		resp.AppendHeader(sipmsg.NewHeader("Retry-After", "10"))
 		setBody(resp, "", nil)
@@ -167,11 +219,13 @@ func (tx *serverTx) step(now time.Time, in txInput) {
 		tx.end()
 		return
 	}
+	tx.a.doneTxs.note(tx)
 	tx.a.agenda.set(tx)
 }
 
 func (tx *serverTx) end() {
 	tx.state = txTerminated
+	tx.a.doneTxs.note(tx)
 	tx.quiet()
 	tx.endAt = time.Time{}
 	tx.a.agenda.set(tx)

@@ -33,7 +33,7 @@ func (a *Agent) requested(now time.Time, f *flow, req *sipmsg.Request) {
 	viaReceived(req.Via(), f.Remote)
 	if tag := toTag(req); tag != "" {
 		if c := a.dialogs[dialogKey{req.CallID().Value(), tag}]; c != nil {
-			if tx := a.serve(now, f, req); tx != nil && a.acceptable(now, tx, true) {
+			if tx := a.serve(now, f, req, true); tx != nil && a.acceptable(now, tx, true) {
 				c.request(now, tx)
 			}
 			return
@@ -42,7 +42,7 @@ func (a *Agent) requested(now time.Time, f *flow, req *sipmsg.Request) {
 	if !a.trusted(f) {
 		return // Block_Nonproxy_SIP: a scanner learns nothing, not even that there is a phone
 	}
-	tx := a.serve(now, f, req)
+	tx := a.serve(now, f, req, false)
 	if tx == nil {
 		return
 	}
@@ -161,7 +161,7 @@ func (a *Agent) canceled(now time.Time, f *flow, req *sipmsg.Request) {
 		return
 	}
 	viaReceived(req.Via(), f.Remote)
-	tx := a.serve(now, f, req)
+	tx := a.serve(now, f, req, invite != nil)
 	if tx == nil {
 		return
 	}

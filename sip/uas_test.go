@@ -276,23 +276,80 @@ func TestNotifyThatReboots(t *testing.T) {
 	}
 }
 
-func TestServerTransactionsAreBounded(t *testing.T) {
-	b := newBench(t, nil)
-	last := 0
-	for range maxServerTxs + 10 {
-		_, got := b.receive(b.request("OPTIONS"))
-		last = got[0].StatusCode
+func (b *bench) wantCode(sentence string, code int, data []byte) *sipmsg.Response {
+	b.t.Helper()
+	_, got := b.receive(data)
+	if len(got) == 0 || got[len(got)-1].StatusCode != code {
+		b.t.Fatalf("%s: got %v, want %d", sentence, got, code)
 	}
-	if last != 503 {
-		t.Errorf("request number %d got %d, want 503", maxServerTxs+10, last)
+	return got[len(got)-1]
+}
+
+// answer takes a call and returns what a BYE in it has to carry.
+func (b *bench) answer() []string {
+	b.t.Helper()
+	invite := b.request("INVITE", "body=v=0")
+	id := fmt.Sprintf("Call-ID: c%d", b.n)
+	out, _ := b.receive(invite)
+	call := out.Events[len(out.Events)-1].(Incoming).ID
+	out = b.agent.Step(b.now, Accept{ID: call, Body: []byte("v=0")})
+	to := "To: " + Admit(out.Net[0].(Send).Data, false).Response.To().Value()
+	b.receive(b.request("ACK", id, to))
+	return []string{id, to, "CSeq: 2 BYE"}
+}
+
+func TestAFloodOfRequestsLeavesRoom(t *testing.T) {
+	b := newBench(t, nil)
+	bye := b.answer()
+	proxy := b.flow
+	for i := range 5000 {
+		b.flow.Remote = netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}), 5060)
+		b.wantCode("anyone is answered", 200, b.request("OPTIONS"))
 	}
 	if n := len(b.agent.serverTxs); n != maxServerTxs {
 		t.Errorf("%d transactions are kept, want %d", n, maxServerTxs)
 	}
-	b.now = b.now.Add(17 * time.Second)
+	b.flow = proxy
+	last := b.request("OPTIONS")
+	b.wantCode("the newest request", 200, last)
+	again := b.wantCode("the newest request, repeated", 200, last)
+	if other := b.wantCode("and once more", 200, last); toTag(again) != toTag(other) {
+		t.Error("the newest answer was forgotten")
+	}
+	data := b.request("BYE", bye...)
+	b.wantCode("the far end hangs up", 200, data)
+	b.wantCode("a call comes", 100, b.request("INVITE", "body=v=0"))
+	for range maxServerTxs {
+		b.receive(b.request("OPTIONS"))
+	}
+	b.wantCode("a BYE is remembered for longer than what strangers sent", 200, data)
+	for range maxCalls + maxServerTxs {
+		b.receive(b.request("INVITE"))
+	}
+	b.wantCode("INVITEs that were refused and never acknowledged leave room as well", 486, b.request("INVITE"))
+	b.now = b.now.Add(time.Minute)
+	b.agent.Step(b.now, Tick{})
+	if n := b.agent.doneTxs.strangers.Len() + b.agent.doneTxs.insiders.Len(); n != 0 {
+		t.Errorf("%d transactions are left in the queues", n)
+	}
+}
+
+func TestServerTransactionsAreBounded(t *testing.T) {
+	b := newBench(t, nil)
+	running := b.answer()
+	for range maxServerTxs - 1 {
+		b.wantCode("the far end hangs up", 200, b.request("BYE", b.answer()...))
+	}
+	b.wantCode("no room, and nothing that could go", 503, b.request("OPTIONS"))
+	b.wantCode("no room for a call either", 503, b.request("INVITE"))
+	b.wantCode("room for what belongs to a call", 200, b.request("BYE", running...))
+	if n := len(b.agent.serverTxs); n > maxServerTxs+reservedTxs {
+		t.Errorf("%d transactions are kept", n)
+	}
+	b.now = b.now.Add(time.Minute)
 	b.agent.Step(b.now, Tick{})
 	if n := len(b.agent.serverTxs) + len(b.agent.merges); n != 0 {
-		t.Errorf("%d transactions are left after timer J", n)
+		t.Errorf("%d transactions are left after timers J and L", n)
 	}
 }
 

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -35,6 +36,8 @@ var (
 	errStuck = errors.New("the peer does not read")
 	errSlow  = errors.New("a message did not come to its end in time")
 	errIdle  = errors.New("idle")
+
+	errSilent = errors.New("silent while others needed its place")
 )
 
 // flow is one TCP or TLS connection, from the wish to open it until it has ended. A goroutine dials and
@@ -48,8 +51,13 @@ type flow struct {
 	cancel   context.CancelCauseFunc
 	known    bool         // something of it was delivered; the reading goroutine's
 	garbled  bool         // what came cannot be taken apart; the reading goroutine's
-	finished func()       // the peer of an accepted connection sends no more
+	spoken   bool         // a message came, not just a ping; the reading goroutine's
 	lastSend atomic.Int64 // Unix nanoseconds
+
+	// Of an accepted connection; the Transport's mutex guards the two.
+	guest    netip.Addr
+	finished bool // the peer sends no more
+	left     bool // it counts no more
 
 	mu      sync.Mutex
 	opened  bool
@@ -163,7 +171,7 @@ func (f *flow) run(raw, conn net.Conn) {
 	writer.Go(func() { f.write(conn) })
 	err := f.read(conn)
 	if f.accepted {
-		f.finished()
+		f.t.finished(f)
 	}
 	f.tell(err)
 	if f.ctx.Err() == nil && (errors.Is(err, io.EOF) || f.garbled) {
@@ -227,6 +235,10 @@ func (f *flow) read(conn net.Conn) error {
 					break
 				}
 				begins = true
+				if f.accepted && !f.spoken && !isPing(message) {
+					f.spoken = true
+					f.t.spoke(f)
+				}
 				f.deliver(sip.Received{Flow: head, Data: message})
 			}
 			if begins {
@@ -300,6 +312,9 @@ func (f *flow) write(conn net.Conn) {
 		}
 	}
 }
+
+// isPing tells whether a message of the framer is CRLF only, RFC 5626 section 4.4.1.
+func isPing(message []byte) bool { return len(bytes.Trim(message, "\r\n")) == 0 }
 
 func isTimeout(err error) bool {
 	var t interface{ Timeout() bool }

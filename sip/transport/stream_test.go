@@ -237,6 +237,91 @@ func TestAcceptLimit(t *testing.T) {
 	}
 }
 
+func (h *harness) dialFrom(host string, at netip.AddrPort) net.Conn {
+	h.Helper()
+	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(host), 0))}
+	c, err := d.Dial("tcp", at.String())
+	if err != nil {
+		h.Fatal(err)
+	}
+	h.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(patience))
+	return c
+}
+
+func (h *harness) wantEnd(sentence string, c net.Conn) {
+	h.Helper()
+	if _, err := c.Read(make([]byte, 1)); err == nil || isTimeout(err) {
+		h.Errorf("%s: %v", sentence, err)
+	}
+}
+
+// heard is where the next message comes by, while connections end for their silence, but not the one to stay.
+func (h *harness) heard(sentence string, stays sip.FlowID) sip.Flow {
+	h.Helper()
+	for {
+		select {
+		case in := <-h.inputs:
+			if r, ok := in.(sip.Received); ok {
+				return r.Flow
+			}
+			if c, ok := in.(sip.Closed); !ok || c.ID == stays || !strings.Contains(c.Cause, "silent") {
+				h.Fatalf("%s: got %T %+v", sentence, in, in)
+			}
+		case <-time.After(patience):
+			h.Fatalf("%s: nothing came", sentence)
+		}
+	}
+}
+
+// Who connects and says nothing does not keep out those who have something to say.
+func TestSilentConnectionsMakeRoom(t *testing.T) {
+	h := newHarness(t, Config{})
+	at := h.listenTCP()
+	proxy := h.dialFrom("127.0.2.1", at)
+	io.WriteString(proxy, message(1))
+	first := next[sip.Received](h, "the proxy's connection").Flow
+
+	silent := make([]net.Conn, maxAccepted+20)
+	for i := range silent {
+		silent[i] = h.dialFrom(netip.AddrFrom4([4]byte{127, 0, 1, byte(1 + i%20)}).String(), at)
+		switch i % 3 {
+		case 1:
+			io.WriteString(silent[i], message(0)[:30])
+		case 2:
+			io.WriteString(silent[i], "\r\n") // a pong alone is no message
+			h.heard("a pong", first.ID)
+		}
+	}
+	another := h.dialFrom("127.0.2.2", at)
+	io.WriteString(another, message(2))
+	second := h.heard("a connection more", first.ID)
+	h.wantEnd("the oldest silent connection is gone", silent[0])
+	h.Do(sip.Send{Flow: first, Data: []byte("answer")})
+	wantRead(t, "who has spoken stays", proxy, "answer")
+	h.Do(sip.Send{Flow: second, Data: []byte("answer")})
+	wantRead(t, "and who speaks is served", another, "answer")
+}
+
+func TestSilentConnectionsOfOneHostMakeRoom(t *testing.T) {
+	h := newHarness(t, Config{})
+	at := h.listenTCP()
+	other := h.dialFrom("127.0.1.2", at)
+	silent := make([]net.Conn, maxAcceptedHost)
+	for i := range silent {
+		silent[i] = h.dialIn(at)
+	}
+	for i := range maxAcceptedHost {
+		c := h.dialIn(at)
+		io.WriteString(c, message(i))
+		next[sip.Received](h, "a message of the same host")
+		h.wantEnd("the oldest silent connection is gone", silent[i])
+	}
+	h.wantEnd("refused when all have spoken", h.dialIn(at))
+	io.WriteString(other, message(1))
+	next[sip.Received](h, "another host is none of it")
+}
+
 // The answer to what came before the garbage still reaches a peer that sends such.
 func TestGarbageAfterRequest(t *testing.T) {
 	h := newHarness(t, Config{})

@@ -48,7 +48,8 @@ type Transport struct {
 	flows     map[sip.FlowID]*flow
 	lastID    sip.FlowID         // of accepted connections: even
 	guests    map[netip.Addr]int // accepted connections by address
-	accepted  int                // sum of guests
+	accepted  int                // all of them, and those that only linger
+	silent    []*flow            // those of them that have brought no message yet, the oldest first
 }
 
 // New returns a Transport without sockets.
