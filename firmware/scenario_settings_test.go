@@ -140,7 +140,7 @@ func TestSettings(t *testing.T) {
 		{"resync-notify", "The server wants a resync by NOTIFY: the profile is fetched, what is wrong in it is refused alone.", func(b *bench) {
 			b.server.password = "secret"
 			p := b.registered("Profile_Rule="+rule, "Resync_Random_Delay=0", "Auth_Resync-Reboot_1_=No")
-			p.shelf.profiles[rule] = profile("Display_Name_1_=Ann", "SIP_T1=soon", "Nonsense=1")
+			p.shelf.offer(rule, profile("Display_Name_1_=Ann", "SIP_T1=soon", "Nonsense=1"))
 			d := b.server.notify("1001", "check-sync")
 			d.want("agreed", 200, "NOTIFY")
 			b.after(2003 * time.Millisecond)
@@ -162,10 +162,11 @@ func TestSettings(t *testing.T) {
 		}},
 		{"resync-at-start", "A phone that knows a Profile_Rule fetches it after the start, again in time, and after failures sooner.", func(b *bench) {
 			p := b.newDesk("", "10.0.0.50", "Profile_Rule="+rule, "Resync_Random_Delay=0", "Resync_Periodic=3600", "Resync_Error_Retry_Delay=60,600")
-			p.set.mail(p.set.ctx, begun{})
 			p.start()
+			b.after(3 * time.Millisecond)
+			p.set.mail(p.set.ctx, begun{})
 			b.after(20 * time.Minute)
-			p.shelf.profiles[rule] = profile("Station_Name=Desk")
+			p.shelf.offer(rule, profile("Station_Name=Desk"))
 			b.after(2 * time.Hour)
 			if s := p.status().Provisioning; s.Result != "ok" || s.Next <= 0 {
 				b.Errorf("provisioning: %+v", s)
@@ -176,7 +177,7 @@ func TestSettings(t *testing.T) {
 		}},
 		{"resync-in-call", "A profile that comes during a call waits for its end.", func(b *bench) {
 			p := b.registered()
-			p.shelf.profiles[rule] = profile("Station_Name=Desk")
+			p.shelf.offer(rule, profile("Station_Name=Desk"))
 			d, _ := onCall(p)
 			p.do(web.Resync{URL: rule})
 			b.after(5003 * time.Millisecond)
