@@ -209,7 +209,7 @@ func TestReplay(t *testing.T) {
 			leave(p, d)
 		},
 		"settings and questions": func(b *bench, p *desk) {
-			p.shelf.profiles["http://10.0.0.2/p.xml"] = profile("Display_Name_1_=Ann", "Password_1_=recorded", "SIP_T1=seven")
+			p.shelf.offer("http://10.0.0.2/p.xml", profile("Display_Name_1_=Ann", "Password_1_=recorded", "SIP_T1=seven"))
 			for range 5 {
 				p.status() // questions change nothing, wherever they fall
 				b.after(877 * time.Millisecond)
@@ -220,7 +220,7 @@ func TestReplay(t *testing.T) {
 			b.after(1003 * time.Millisecond)
 			p.do(web.Resync{URL: "http://10.0.0.2/p.xml"})
 			b.after(1003 * time.Millisecond)
-			p.shelf.broken = 1
+			p.shelf.fail(1)
 			if err := p.update("Display_Name_1_=Annabel"); err == nil {
 				b.Error("a disk that is full is no error")
 			}

@@ -100,8 +100,8 @@ func TestSettings(t *testing.T) {
 		}},
 		{"settings-disk-full", "The disk is full: the change is refused and nothing changes, also not what was built on it.", func(b *bench) {
 			p := b.registered()
-			p.shelf.delay = 500 * time.Millisecond
-			p.shelf.broken = 1
+			p.shelf.slow(500 * time.Millisecond)
+			p.shelf.fail(1)
 			errs := make(chan error, 2)
 			go func() { errs <- p.update("Display_Name_1_=Ann") }()
 			b.after(100 * time.Millisecond)
@@ -140,7 +140,7 @@ func TestSettings(t *testing.T) {
 		{"resync-notify", "The server wants a resync by NOTIFY: the profile is fetched, what is wrong in it is refused alone.", func(b *bench) {
 			b.server.password = "secret"
 			p := b.registered("Profile_Rule="+rule, "Resync_Random_Delay=0", "Auth_Resync-Reboot_1_=No")
-			p.shelf.profiles[rule] = profile("Display_Name_1_=Ann", "SIP_T1=soon", "Nonsense=1")
+			p.shelf.offer(rule, profile("Display_Name_1_=Ann", "SIP_T1=soon", "Nonsense=1"))
 			d := b.server.notify("1001", "check-sync")
 			d.want("agreed", 200, "NOTIFY")
 			b.after(2003 * time.Millisecond)
@@ -165,7 +165,7 @@ func TestSettings(t *testing.T) {
 			p.set.mail(p.set.ctx, begun{})
 			p.start()
 			b.after(20 * time.Minute)
-			p.shelf.profiles[rule] = profile("Station_Name=Desk")
+			p.shelf.offer(rule, profile("Station_Name=Desk"))
 			b.after(2 * time.Hour)
 			if s := p.status().Provisioning; s.Result != "ok" || s.Next <= 0 {
 				b.Errorf("provisioning: %+v", s)
@@ -176,7 +176,7 @@ func TestSettings(t *testing.T) {
 		}},
 		{"resync-in-call", "A profile that comes during a call waits for its end.", func(b *bench) {
 			p := b.registered()
-			p.shelf.profiles[rule] = profile("Station_Name=Desk")
+			p.shelf.offer(rule, profile("Station_Name=Desk"))
 			d, _ := onCall(p)
 			p.do(web.Resync{URL: rule})
 			b.after(5003 * time.Millisecond)
@@ -249,7 +249,7 @@ func (f *far) notify(user, event string, options ...string) *dialog {
 func TestStopWhileAsking(t *testing.T) {
 	inBench(t, func(b *bench) {
 		p := b.registered()
-		p.shelf.delay = time.Hour
+		p.shelf.slow(time.Hour)
 		errs := make(chan error, 1)
 		go func() { errs <- p.update("Station_Name=Desk") }()
 		b.after(103 * time.Millisecond)
