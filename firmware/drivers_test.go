@@ -165,6 +165,27 @@ func (s *shelf) Fetch(seq int, rule string) {
 	time.AfterFunc(s.delay, func() { s.mail(in) })
 }
 
+// offer puts a profile where a rule finds it.
+func (s *shelf) offer(rule, profile string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.profiles[rule] = profile
+}
+
+// fail lets the next n saves fail.
+func (s *shelf) fail(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.broken = n
+}
+
+// slow sets how long the disk and the profile server take.
+func (s *shelf) slow(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.delay = d
+}
+
 // onDisk is what is kept now.
 func (s *shelf) onDisk() (config.Settings, bool) {
 	s.mu.Lock()

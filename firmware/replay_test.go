@@ -220,7 +220,7 @@ func TestReplay(t *testing.T) {
 			b.after(1003 * time.Millisecond)
 			p.do(web.Resync{URL: "http://10.0.0.2/p.xml"})
 			b.after(1003 * time.Millisecond)
-			p.shelf.broken = 1
+			p.shelf.fail(1)
 			if err := p.update("Display_Name_1_=Annabel"); err == nil {
 				b.Error("a disk that is full is no error")
 			}

@@ -100,8 +100,8 @@ func TestSettings(t *testing.T) {
 		}},
 		{"settings-disk-full", "The disk is full: the change is refused and nothing changes, also not what was built on it.", func(b *bench) {
 			p := b.registered()
-			p.shelf.delay = 500 * time.Millisecond
-			p.shelf.broken = 1
+			p.shelf.slow(500 * time.Millisecond)
+			p.shelf.fail(1)
 			errs := make(chan error, 2)
 			go func() { errs <- p.update("Display_Name_1_=Ann") }()
 			b.after(100 * time.Millisecond)
@@ -250,7 +250,7 @@ func (f *far) notify(user, event string, options ...string) *dialog {
 func TestStopWhileAsking(t *testing.T) {
 	inBench(t, func(b *bench) {
 		p := b.registered()
-		p.shelf.delay = time.Hour
+		p.shelf.slow(time.Hour)
 		errs := make(chan error, 1)
 		go func() { errs <- p.update("Station_Name=Desk") }()
 		b.after(103 * time.Millisecond)
