@@ -58,7 +58,7 @@ func TestCostlyInvitesCostLittle(t *testing.T) {
 	b := newBench(t, nil)
 	for name, data := range costlyInvites(b) {
 		b.refuse(data)
-		if allocs := testing.AllocsPerRun(10, func() { b.refuse(data) }); allocs > 1300 {
+		if allocs := testing.AllocsPerRun(10, func() { b.refuse(data) }); allocs > 1150 {
 			t.Errorf("%s: %.0f allocations", name, allocs)
 		}
 	}
