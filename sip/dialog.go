@@ -65,7 +65,7 @@ func dialogFrom(ln *line, tag string, f *flow, req *sipmsg.Request) *dialog {
 // route takes the route set from the Record-Route headers.
 func (d *dialog) route(m sipmsg.Message) {
 	d.routes = nil
-	for _, h := range m.GetHeaders("Record-Route") {
+	for h := range headersOf(m, "Record-Route") {
 		if rr, ok := h.(*sipmsg.RecordRouteHeader); ok && len(d.routes) < maxRoutes {
 			d.routes = append(d.routes, rr.Address)
 		}
@@ -74,7 +74,7 @@ func (d *dialog) route(m sipmsg.Message) {
 
 // retarget takes over the Contact of a message: target refresh, RFC 3261 section 12.2.
 func (d *dialog) retarget(m sipmsg.Message) {
-	for _, h := range m.GetHeaders("Contact") {
+	for h := range headersOf(m, "Contact") {
 		if c, ok := h.(*sipmsg.ContactHeader); ok && !c.Address.Wildcard && (c.Address.Scheme == "sip" || c.Address.Scheme == "sips") {
 			d.target = *c.Address.Clone()
 			d.target.Headers = nil

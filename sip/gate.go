@@ -21,13 +21,14 @@ const (
 )
 
 // Implementation constants: what one message may be made of. The longest honest messages seen (34 Via,
-// long identity headers) stay below a quarter of each.
+// long identity headers) stay well below each.
 const (
 	gateMaxMessage = 65535    // octets, the largest datagram
-	gateMaxHead    = 24 << 10 // octets of start line and header lines
+	gateMaxHead    = 16 << 10 // octets of start line and header lines
 	gateMaxLine    = 8 << 10  // octets of one header line, unfolded
 	gateMaxHeaders = 160      // header lines
 	gateMaxValues  = 200      // header lines after comma lists are taken apart
+	gateMaxRelays  = 64       // Via, Route or Record-Route values
 	gateMaxFolds   = 200      // continuation lines
 	gateMaxParams  = 48       // parameters of one value, and of one URI
 	gateMaxSemi    = 800      // semicolons, thus parameters of the whole message
@@ -252,6 +253,7 @@ func gateSetBody(msg *sipmsg.MessageData, body []byte) {
 // build appends the header lines to a message, in their one form.
 func (m *gateMessage) build(msg sipmsg.Message, cseq *sipmsg.CSeqHeader) (fault string) {
 	values := 0
+	var hops [gateKinds]int
 	for _, l := range m.lines {
 		switch l.kind {
 		case gateContentLengthLine:
@@ -269,6 +271,12 @@ func (m *gateMessage) build(msg sipmsg.Message, cseq *sipmsg.CSeqHeader) (fault 
 		for one := range gateSplit(l.value, l.list) {
 			if values++; values > gateMaxValues {
 				return "too many header values"
+			}
+			switch l.kind {
+			case gateViaLine, gateRouteLine, gateRecordRouteLine:
+				if hops[l.kind]++; hops[l.kind] > gateMaxRelays {
+					return "too many " + l.name + " values"
+				}
 			}
 			h := m.header(l, one)
 			if h == nil {

@@ -91,6 +91,7 @@ func gateQuoted(s string) int {
 // gateParams reads header parameters, without the first semicolon. A quoted value with white space is kept without
 // its quotes, any other as it is written: this is how sipgo writes them back.
 func gateParams(s string, params *sipmsg.HeaderParams) bool {
+	*params = gateRoom(s)
 	for more := true; more; {
 		var part string
 		part, s, more = gateCut(s, ';')
@@ -116,6 +117,11 @@ func gateParams(s string, params *sipmsg.HeaderParams) bool {
 		}
 	}
 	return true
+}
+
+// gateRoom is room for the parameters in s, got at once.
+func gateRoom(s string) sipmsg.HeaderParams {
+	return make(sipmsg.HeaderParams, 0, min(strings.Count(s, ";")+1, gateMaxParams))
 }
 
 // gateAdd appends a parameter. A parameter may appear once (RFC 3261 section 7.3.1).
@@ -166,6 +172,9 @@ func gateURI(s string, uri *sipmsg.Uri) bool {
 	}
 	if strings.Contains(uri.Host, ":") {
 		uri.Host = "[" + uri.Host + "]" // sipgo's way: in brackets here, bare in a Via
+	}
+	if more {
+		uri.UriParams = gateRoom(params)
 	}
 	for more {
 		var part string

@@ -90,6 +90,15 @@ func TestAdmitSettlesTheSpelling(t *testing.T) {
 	}
 }
 
+func TestAdmitTakesLongWays(t *testing.T) {
+	for _, h := range []string{"Route: <sip:a;lr>", "Record-Route: <sip:a;lr>"} {
+		_, one, _ := strings.Cut(h, ": ")
+		if v := Admit(gateMessageOf(h+strings.Repeat(","+one, gateMaxRelays-1)), false); v.Request == nil {
+			t.Errorf("%d times %s: %s", gateMaxRelays, h, v.Why)
+		}
+	}
+}
+
 func TestAdmitTakesListsApart(t *testing.T) {
 	v := Admit(gateMessageOf(`Via: SIP/2.0/UDP a;branch=z9hG4bK1;x="1,2", SIP/2.0/TCP b`, `Contact: "C, D" <sip:c@d,e>, <sip:f@g>;q=0.1`), false)
 	if v.Request != nil {
@@ -169,6 +178,9 @@ func TestAdmitRefuses(t *testing.T) {
 		{400, "too many URI parameters", []string{"Contact: <sip:bob@b;a" + manyParams(gateMaxParams) + ">"}},
 		{400, "too many URI headers", []string{"Contact: <sip:bob@b?a=b" + long("&a=b", gateMaxParams) + ">"}},
 		{400, "too many values", []string{"Contact: <sip:a@b>" + long(",<sip:a@b>", gateMaxValues)}},
+		{400, "too many Vias", []string{"Via: SIP/2.0/UDP h;branch=z9hG4bK1" + long(",SIP/2.0/UDP h", gateMaxRelays)}},
+		{400, "too many Routes", []string{"Route: <sip:a;lr>" + long(",<sip:a;lr>", gateMaxRelays)}},
+		{400, "too many Record-Routes", []string{long("Record-Route: <sip:a;lr>\r\n", gateMaxRelays) + "Record-Route: <sip:a;lr>"}},
 		{400, "a Via of another protocol", []string{"Via: HTTP/2.0/UDP h;branch=z9hG4bK1"}},
 		{400, "a Via of another version", []string{"Via: SIP/3.0/UDP h;branch=z9hG4bK1"}},
 		{400, "a Via without host", []string{"Via: SIP/2.0/UDP ;branch=z9hG4bK1"}},
@@ -180,7 +192,7 @@ func TestAdmitRefuses(t *testing.T) {
 		{0, "a line of more than 8 kB", []string{"Subject: " + long("x", gateMaxLine)}},
 		{0, "too many lines", []string{long("A: b\r\n", gateMaxHeaders) + "A: b"}},
 		{0, "too many continuation lines", []string{"Subject: a" + long("\r\n b", gateMaxFolds+1)}},
-		{0, "too many octets of headers", []string{long("Subject: "+long("x", 6000)+"\r\n", 5) + "A: b"}},
+		{0, "too many octets of headers", []string{long("Warning: "+long("x", 4000)+"\r\n", 4) + "A: b: " + long("x", 400)}},
 		{0, "too many parameters altogether", []string{"Subject: " + long(";", gateMaxSemi)}},
 	} {
 		v := Admit(gateMessageOf(c.changes...), false)

@@ -1,10 +1,12 @@
 package sip
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"io"
+	"iter"
 	"math"
 	"net/netip"
 	"strconv"
@@ -109,20 +111,21 @@ func (a *Agent) newRequest(method sipmsg.RequestMethod, uri sipmsg.Uri, from, to
 // newResponse makes a response to req, whose top Via already says where it came from. RFC 3261 section 8.2.6.
 func (a *Agent) newResponse(req *sipmsg.Request, code int, tag string) *sipmsg.Response {
 	resp := sipmsg.NewResponse(code, phrase(code))
+	// The response shares what it repeats with the request: nobody changes it any more.
 	if req.Method == sipmsg.INVITE && code > 100 && code < 300 {
-		sipmsg.CopyHeaders("Record-Route", req, resp) // section 12.1.1
+		shareHeaders("Record-Route", req, resp) // section 12.1.1
 	}
-	sipmsg.CopyHeaders("Via", req, resp)
-	sipmsg.CopyHeaders("From", req, resp)
+	shareHeaders("Via", req, resp)
+	resp.AppendHeader(req.From())
 	to := sipmsg.HeaderClone(req.To()).(*sipmsg.ToHeader)
 	if _, tagged := to.Params.Get("tag"); !tagged && code > 100 {
 		to.Params = append(to.Params, sipmsg.HeaderKV{K: "tag", V: tag})
 	}
 	resp.AppendHeader(to)
-	sipmsg.CopyHeaders("Call-ID", req, resp)
-	sipmsg.CopyHeaders("CSeq", req, resp)
+	resp.AppendHeader(req.CallID())
+	resp.AppendHeader(req.CSeq())
 	if code == 100 {
-		sipmsg.CopyHeaders("Timestamp", req, resp)
+		shareHeaders("Timestamp", req, resp)
 	}
 	if a.cfg.UserAgent != "" {
 		resp.AppendHeader(sipmsg.NewHeader("Server", a.cfg.UserAgent))
@@ -147,17 +150,43 @@ func setBody(m sipmsg.Message, contentType string, body []byte) {
 	m.SetBody(body)
 }
 
+// wire is a response as it is sent.
+func wire(resp *sipmsg.Response) []byte {
+	const ordinary = 128 // octets of a header line, seldom more
+	buf := bytes.NewBuffer(make([]byte, 0, ordinary*(len(resp.Headers())+2)+len(resp.Body())))
+	resp.StringWrite(buf)
+	return buf.Bytes()
+}
+
+// headersOf are the headers of a name, which may be in upper or lower case. It looks at each header once and
+// allocates nothing.
+func headersOf(m sipmsg.Message, name string) iter.Seq[sipmsg.Header] {
+	return func(yield func(sipmsg.Header) bool) {
+		for _, h := range m.(interface{ Headers() []sipmsg.Header }).Headers() {
+			if n := h.Name(); len(n) == len(name) && strings.EqualFold(n, name) && !yield(h) {
+				return
+			}
+		}
+	}
+}
+
+func shareHeaders(name string, from, to sipmsg.Message) {
+	for h := range headersOf(from, name) {
+		to.AppendHeader(h)
+	}
+}
+
 // value is a header's first value, or nothing.
 func value(m sipmsg.Message, name string) string {
-	if all := m.GetHeaders(name); len(all) > 0 {
-		return all[0].Value()
+	for h := range headersOf(m, name) {
+		return h.Value()
 	}
 	return ""
 }
 
 // tokens are the values of a comma list that may take several lines, as of Require.
 func tokens(m sipmsg.Message, name string) (list []string) {
-	for _, h := range m.GetHeaders(name) {
+	for h := range headersOf(m, name) {
 		for t := range strings.SplitSeq(h.Value(), ",") {
 			if t = strings.TrimSpace(t); t != "" {
 				list = append(list, t)

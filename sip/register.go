@@ -319,7 +319,7 @@ func refreshAfter(granted, timerF time.Duration) time.Duration {
 
 // grantedBy reads how long our Contact is bound: its own expires, else the Expires header, else as asked.
 func (r *registration) grantedBy(resp *sipmsg.Response) time.Duration {
-	for _, h := range resp.GetHeaders("Contact") {
+	for h := range headersOf(resp, "Contact") {
 		c, ok := h.(*sipmsg.ContactHeader)
 		if !ok || !sameContact(&c.Address, &r.sent) {
 			continue

@@ -133,7 +133,7 @@ func (a *Agent) serve(now time.Time, f *flow, req *sipmsg.Request, inside bool) 
 		resp := a.newResponse(req, 503, tx.tag)
 		resp.AppendHeader(sipmsg.NewHeader("Retry-After", "10"))
 		setBody(resp, "", nil)
-		tx.reply.send(now, a, []byte(resp.String()))
+		tx.reply.send(now, a, wire(resp))
 		return nil
 	}
 	a.serverTxs[tx.key] = tx
@@ -150,7 +150,7 @@ func (tx *serverTx) respond(now time.Time, resp *sipmsg.Response, body []byte) {
 	if _, ok := tx.table.rule(tx.state, in); !ok {
 		return // it was answered already
 	}
-	tx.last = []byte(resp.String())
+	tx.last = wire(resp)
 	tx.step(now, in)
 }
 
