@@ -145,13 +145,6 @@ func (s *shelf) Save(seq int, set config.Settings) {
 	time.AfterFunc(s.delay, func() { s.mail(saved{Seq: seq, Cause: cause(why)}) })
 }
 
-// offer puts a profile where a rule finds it.
-func (s *shelf) offer(rule, text string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.profiles[rule] = text
-}
-
 func (s *shelf) Fetch(seq int, rule string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
