@@ -163,7 +163,7 @@ func TestSettings(t *testing.T) {
 		{"resync-at-start", "A phone that knows a Profile_Rule fetches it after the start, again in time, and after failures sooner.", func(b *bench) {
 			p := b.newDesk("", "10.0.0.50", "Profile_Rule="+rule, "Resync_Random_Delay=0", "Resync_Periodic=3600", "Resync_Error_Retry_Delay=60,600")
 			p.start()
-			b.after(3 * time.Millisecond)
+			b.after(5 * time.Millisecond) // off the answer of the registrar
 			p.set.mail(p.set.ctx, begun{})
 			b.after(20 * time.Minute)
 			p.shelf.offer(rule, profile("Station_Name=Desk"))
