@@ -74,7 +74,7 @@ func startLinphone(t *testing.T) *linphone {
 	}
 	t.Cleanup(func() { w.Close() })
 	l.in = w
-	l.process, err = startProcessWith(r, "linphone "+l.user, l.dir, []string{"HOME=" + l.dir}, "linphonec", "-c", rc, "-S", "-d", "5", "-l", filepath.Join(l.dir, "log"))
+	l.process, err = startProcessWith(r, "linphone "+l.user, l.dir, []string{"HOME=" + l.dir, "TMPDIR=" + l.dir}, "linphonec", "-c", rc, "-S", "-d", "5", "-l", filepath.Join(l.dir, "log"))
 	r.Close()
 	if err != nil {
 		t.Fatal(err)
