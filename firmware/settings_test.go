@@ -176,7 +176,8 @@ func TestDigitOfInfo(t *testing.T) {
 }
 
 func FuzzDigitOfInfo(f *testing.F) {
-	f.Add("application/dtmf-relay", []byte("Signal=5\r\n"))
+	f.Add("application/dtmf-relay", []byte("Signal=5\r\nDuration=100\r\n"))
+	f.Add("application/dtmf; x", []byte(" 11 "))
 	f.Add("application/dtmf", []byte("#"))
 	f.Fuzz(func(t *testing.T, kind string, body []byte) {
 		if d, ok := digitOfInfo(kind, body); ok && (len(d) != 1 || !strings.Contains("0123456789*#ABCD", d)) {
@@ -201,7 +202,7 @@ func TestParseSummary(t *testing.T) {
 }
 
 func FuzzParseSummary(f *testing.F) {
-	f.Add([]byte("Voice-Message: 2/8 (0/2)\r\n"))
+	f.Add([]byte("Messages-Waiting: yes\r\nVoice-Message: 2/8 (0/2)\r\n"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if m, ok := parseSummary(body); ok && (m.New < 0 || m.Old < 0) {
 			t.Errorf("%q: %+v", body, m)
