@@ -15,10 +15,14 @@ import (
 type Board struct {
 	Name  string // as given to -board: lower-case letters, digits and dashes
 	Title string // for people
-	// Rows and Cols are the size of the screen in characters.
+	// Rows and Cols are the size of the screen in characters. A screen of pixels has them too: they are
+	// how the API tells what it shows in text.
 	Rows, Cols int
-	Lines      int // line keys, and lines it offers: 1 to 8
-	Keys       []KeyCap
+	// Width and Height are the size of a screen of pixels; 0: it shows characters only.
+	Width, Height int
+	Simulated     bool // it is made of memory: the browser is its case
+	Lines         int  // line keys, and lines it offers: 1 to 8
+	Keys          []KeyCap
 }
 
 // A KeyCap is one key of the board.
@@ -43,7 +47,7 @@ var boards = []Board{simBoard()}
 
 // simBoard is a handset made of memory, with every key there is.
 func simBoard() Board {
-	b := Board{Name: "sim", Title: "Simulated handset", Rows: 4, Cols: 20, Lines: hal.MaxLines}
+	b := Board{Name: "sim", Title: "Simulated handset", Rows: 4, Cols: 20, Lines: hal.MaxLines, Simulated: true}
 	for _, k := range hal.AllKeys() {
 		b.Keys = append(b.Keys, KeyCap{k, label(k)})
 	}

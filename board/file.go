@@ -104,7 +104,7 @@ func (f boardFile) board(text string) (Board, error) {
 	case len(f.Keys) == 0:
 		return Board{}, errors.New(`it has no keys; write keys = ["1", "2", ...]`)
 	}
-	b := Board{Name: f.Name, Title: f.Title, Rows: f.Rows, Cols: f.Cols, Lines: f.Lines}
+	b := Board{Name: f.Name, Title: f.Title, Rows: f.Rows, Cols: f.Cols, Lines: f.Lines, Simulated: true}
 	if b.Title == "" {
 		b.Title = b.Name
 	}

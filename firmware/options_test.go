@@ -151,7 +151,7 @@ func TestWebAddr(t *testing.T) {
 	for _, c := range []struct {
 		web, board, want string
 	}{{"", "sim", "127.0.0.1:8080"}, {"", "other", ":80"}, {"off", "sim", "off"}, {"1.2.3.4:5", "other", "1.2.3.4:5"}} {
-		if got := (options{web: c.web}).webAddr(board.Board{Name: c.board}); got != c.want {
+		if got := (options{web: c.web}).webAddr(board.Board{Name: c.board, Simulated: c.board == "sim"}); got != c.want {
 			t.Errorf("-web %q on %s: %s, want %s", c.web, c.board, got, c.want)
 		}
 	}

@@ -112,7 +112,7 @@ func (opt options) webAddr(b board.Board) string {
 	switch {
 	case opt.web != "":
 		return opt.web
-	case b.Name == "sim":
+	case b.Simulated:
 		return "127.0.0.1:8080"
 	}
 	return ":80"

@@ -13,6 +13,7 @@ const (
 	ShowIncoming Showing = "incoming" // ours rings
 	ShowTalking  Showing = "talking"  // connected; see Held and RemoteHeld
 	ShowFailed   Showing = "failed"   // off-hook after a call that ended or could not be placed: see Why
+	ShowList     Showing = "list"     // the user looks through a list: see List
 )
 
 // A View is all a screen (or a lamp) needs to know. It is a function of the phone's state and the time
@@ -47,8 +48,45 @@ type View struct {
 	// long hint one piece after the other.
 	Page int
 
+	// Calls are the calls there are, in the order they began. The one the fields above speak of has
+	// Front set; the others are on hold, or ring while the user talks.
+	Calls []CallView
+	// Waiting says that a call rings while the user is in another one; Caller is who, by name or number.
+	Waiting bool
+	Caller  string
+
+	List ListView // while ShowList
+	// Soft are the labels of the soft keys from left to right, each at most eight characters; "" does
+	// nothing now. Screens of characters have no room for them.
+	Soft [4]string
+
 	Missed     int    // calls missed since the user last touched the phone
 	MissedPeer string // the latest of them, by name or number
+}
+
+// A CallView is one call on the screen.
+type CallView struct {
+	ID         ID
+	Line       int
+	Peer, Name string
+	State      CallState
+	Duration   time.Duration // how long it has been connected, whole seconds
+	Front      bool          // the one in hand: it is talked in, or the user looks at it
+}
+
+// A ListView is a list with one entry chosen, newest first.
+type ListView struct {
+	Title    string // "Missed calls", at most 16 characters
+	Entries  []ListEntry
+	Selected int // index of Entries, 0 when there are none
+}
+
+// A ListEntry is one entry of a list of calls.
+type ListEntry struct {
+	Peer, Name string
+	Line       int
+	Count      int           // calls one after the other of the same peer, at least 1
+	Ago        time.Duration // since the latest of them, whole minutes
 }
 
 // A LineView is one line on the screen.
