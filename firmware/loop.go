@@ -209,10 +209,7 @@ func (l *loop) handle(now time.Time, in any) {
 	default:
 		panic(fmt.Sprintf("firmware: nobody handles %T", in))
 	}
-	for _, p := range l.keys.Pressed(now) {
-		l.banner = nil
-		l.tell(press(p))
-	}
+	l.pressed(now)
 	if due(now, l.brain.Next()) {
 		l.tell(phone.Tick{})
 	}
@@ -235,10 +232,18 @@ func (l *loop) note(now time.Time, what any) {
 	}
 }
 
+// pressed passes on what the debouncer has to tell.
+func (l *loop) pressed(now time.Time) {
+	for _, p := range l.keys.Pressed(now) {
+		l.banner = nil
+		l.tell(press(p))
+	}
+}
+
 // press translates a debounced key.
 func press(p keypad.Press) phone.Event {
 	switch {
-	case p.Long:
+	case p.Down && p.Long:
 		return phone.KeyHeld{Key: p.Key}
 	case p.Down:
 		return phone.KeyDown{Key: p.Key}
