@@ -13,13 +13,18 @@ import (
 	"dialtone/board"
 	"dialtone/config"
 	"dialtone/hal"
+	"dialtone/hal/sim"
 	"dialtone/web"
 )
 
 // A webFront is the web server's side of the phone: what the loop tells it, and the admin password.
 type webFront struct {
-	log    *slog.Logger
-	server *web.Server // nil: off
+	log     *slog.Logger
+	board   board.Board
+	handset *sim.Handset // nil: the board is not simulated
+	open    bool         // see web.Config.Open
+	frames  []string     // see web.Config.Frames
+	server  *web.Server  // nil: off
 
 	mu       sync.Mutex
 	password config.Secret // in force
@@ -65,6 +70,8 @@ func (f *webFront) serve(addr string, set *phoneSet) (func(), error) {
 		PasswordHash: f.passwordHash,
 		Hosts:        func() []string { return hostNames(set.ctx, asker{loop: set.loop, life: set.ctx}) },
 		Log:          f.log,
+		Handset:      drawnHandset(f.board),
+		Open:         f.open, Frames: f.frames,
 	})
 	set.publish = f.server
 	done := make(chan struct{})

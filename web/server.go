@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -42,6 +43,18 @@ type Config struct {
 	SessionIdle  time.Duration     // a session ends when unused this long; 0: an hour
 	SessionMax   time.Duration     // and at this age; 0: an hour
 	Log          *slog.Logger      // may be nil
+
+	// Handset is what the page at / draws; nil: the phone has a case of its own, and / is its status.
+	Handset *Handset
+	// Sound makes a new link with the phone's sound device; nil: there is none to be had.
+	Sound func() (SoundLink, error)
+	// Open lets anybody at this machine use the handset without a login, in a demonstration: its page,
+	// keys, screen, sound, events, status and calls, asked for by a loopback name from a loopback address.
+	// Settings, metrics and what is under /admin need a login as ever.
+	Open bool
+	// Frames are the origins of web pages ("http://127.0.0.1:8080") that may show the handset in a frame.
+	// They pass on the right to the microphone with allow="microphone; autoplay".
+	Frames []string
 }
 
 // Server is the phone's page and API. Everything but /healthz, /login and the files of the login
@@ -50,7 +63,7 @@ type Server struct {
 	config    Config
 	log       *slog.Logger
 	mux       *http.ServeMux
-	open      map[string]bool // by pattern
+	routed    map[string]route // by pattern
 	handler   http.Handler
 	http      *http.Server
 	origins   *http.CrossOriginProtection
@@ -58,6 +71,7 @@ type Server struct {
 	throttle  throttle
 	sessions  sessions
 	events    events
+	sounds    sounds
 	now       func() time.Time
 }
 
@@ -66,6 +80,7 @@ type route struct {
 	pattern string // of http.ServeMux
 	handle  func(http.ResponseWriter, *http.Request)
 	open    bool // needs no login
+	handset bool // needs none where Config.Open says so
 }
 
 // New makes a server. Start it with Serve; firmware tells it what happens with Publish and Decision.
@@ -82,15 +97,22 @@ func New(c Config) *Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	c.Frames = slices.DeleteFunc(slices.Clone(c.Frames), func(origin string) bool {
+		if isOrigin(origin) {
+			return false
+		}
+		c.Log.Error("a page that is to show the phone in a frame is not given by its origin", "origin", origin)
+		return true
+	})
 	s := &Server{
 		config: c, log: c.Log, now: time.Now,
-		mux: http.NewServeMux(), open: make(map[string]bool),
+		mux: http.NewServeMux(), routed: make(map[string]route),
 		origins: http.NewCrossOriginProtection(), passwords: newVerifier(),
 		sessions: sessions{idle: c.SessionIdle, max: c.SessionMax},
 	}
 	for _, r := range s.routes() {
 		s.mux.HandleFunc(r.pattern, r.handle)
-		s.open[r.pattern] = r.open
+		s.routed[r.pattern] = r
 	}
 	s.handler = http.HandlerFunc(s.serve)
 	s.http = &http.Server{
@@ -99,6 +121,7 @@ func New(c Config) *Server {
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
 	}
 	s.http.RegisterOnShutdown(s.events.close)
+	s.http.RegisterOnShutdown(s.sounds.close)
 	return s
 }
 
@@ -111,19 +134,21 @@ func (s *Server) routes() []route {
 		{pattern: "GET /favicon.ico", handle: s.favicon, open: true},
 
 		{pattern: "POST /logout", handle: s.logout},
-		{pattern: "GET /{$}", handle: s.startPage},
-		{pattern: "GET /state", handle: s.startState},
+		{pattern: "GET /{$}", handle: s.homePage, handset: true},
+		{pattern: "GET /status", handle: s.startPage, handset: true},
+		{pattern: "GET /state", handle: s.startState, handset: true},
 
-		{pattern: "GET /api/v1/status", handle: s.status},
-		{pattern: "POST /api/v1/keys", handle: s.keys},
-		{pattern: "GET /api/v1/screen", handle: s.screen},
-		{pattern: "GET /api/v1/screen.png", handle: s.screenPNG},
-		{pattern: "GET /api/v1/events", handle: s.stream},
+		{pattern: "GET /api/v1/status", handle: s.status, handset: true},
+		{pattern: "POST /api/v1/keys", handle: s.keys, handset: true},
+		{pattern: "GET /api/v1/screen", handle: s.screen, handset: true},
+		{pattern: "GET /api/v1/screen.png", handle: s.screenPNG, handset: true},
+		{pattern: "GET /api/v1/events", handle: s.stream, handset: true},
+		{pattern: "GET /api/v1/sound", handle: s.sound, handset: true},
 		{pattern: "GET /api/v1/config", handle: s.parameters},
 		{pattern: "POST /api/v1/config", handle: s.setParameters},
-		{pattern: "POST /api/v1/calls", handle: s.placeCall},
-		{pattern: "DELETE /api/v1/calls/{id}", handle: s.hangUp},
-		{pattern: "POST /api/v1/calls/{id}/{verb}", handle: s.callVerb},
+		{pattern: "POST /api/v1/calls", handle: s.placeCall, handset: true},
+		{pattern: "DELETE /api/v1/calls/{id}", handle: s.hangUp, handset: true},
+		{pattern: "POST /api/v1/calls/{id}/{verb}", handle: s.callVerb, handset: true},
 		{pattern: "GET /metrics", handle: s.metrics},
 
 		{pattern: "GET /admin/cfg.xml", handle: s.cfgXML},
@@ -155,7 +180,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		h.Set("Strict-Transport-Security", strictTransport)
 	}
 	handler, pattern := s.mux.Handler(r)
-	who, ok := s.admit(w, r, s.open[pattern])
+	who, ok := s.admit(w, r, s.routed[pattern])
 	if !ok {
 		return
 	}
