@@ -1,12 +1,15 @@
 package main
 
 import (
+	"errors"
+
 	"dialtone/board"
+	"dialtone/hal/sim"
 	"dialtone/phone"
 	"dialtone/web"
 )
 
-// The telephone a browser draws: the keys of a simulated board, and what its lamps show.
+// The telephone a browser draws: the keys of a simulated board, and what its lamps show, and its sound.
 
 // drawnHandset is the board as the web draws it; nil for one that has a case of its own.
 func drawnHandset(b board.Board) *web.Handset {
@@ -18,6 +21,26 @@ func drawnHandset(b board.Board) *web.Handset {
 		h.Keys = append(h.Keys, web.KeyCap{Key: string(k.Key), Label: k.Label})
 	}
 	return h
+}
+
+// soundOf gives a page the handset's microphone and earpiece; nil if the phone has real ones.
+func soundOf(h *sim.Handset) func() (web.SoundLink, error) {
+	if h == nil {
+		return nil
+	}
+	return func() (web.SoundLink, error) { return pagePlug{h.Plug()}, nil }
+}
+
+// A pagePlug is a plug in the words of the web.
+type pagePlug struct{ *sim.Plug }
+
+// Listen is that of the plug.
+func (p pagePlug) Listen(frame []int16) error {
+	err := p.Plug.Listen(frame)
+	if errors.Is(err, sim.ErrReplaced) {
+		return web.ErrSoundTaken
+	}
+	return err
 }
 
 // handsetStatus is what shows on the case.

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"maps"
+	"math"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -103,4 +106,110 @@ func TestPageHoldsKey(t *testing.T) {
 		do(web.KeyStep{Key: "0"}, web.KeyStep{Key: "1", Down: true}, web.KeyStep{Key: "1"})
 		wantDigits("held long, 0 is +", "+1")
 	})
+}
+
+// A page talks and listens: what it says is heard by the far end instead of the microphone, and what the
+// far end says comes out of it.
+func TestPageTalks(t *testing.T) {
+	inBench(t, func(b *bench) {
+		p, f := b.registered(), b.server
+		link, err := soundOf(p.Handset)()
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := &pageVoice{link: link, stop: make(chan struct{})}
+		page.running.Go(page.listen)
+		invite := called(p)
+		if tone := page.take()[800:2400]; share(tone, 350)+share(tone, 440) < 0.9 {
+			t.Error("the page does not hear the dial tone")
+		}
+		f.answer(invite, 200, f.sdp("sendrecv"))
+		f.want("the answer is acknowledged", "ACK")
+		v := f.speak(invite.body)
+		p.after(503 * time.Millisecond)
+		v.take()
+		p.after(1003 * time.Millisecond)
+		if s := share(v.take(), 440); s < 0.9 {
+			t.Errorf("a page that only listens leaves the microphone: %.2f of what comes is its tone", s)
+		}
+		page.running.Go(page.talk)
+		p.after(503 * time.Millisecond)
+		v.take()
+		page.take()
+		p.after(1003 * time.Millisecond)
+		if far := v.take(); share(far, pageHertz) < 0.9 || len(far) < 7800 {
+			t.Errorf("the far end hears the page with %.2f of %d samples", share(far, pageHertz), len(far))
+		}
+		if ear := page.take(); share(ear, farHertz) < 0.9 || len(ear) < 7800 {
+			t.Errorf("the page hears the far end with %.2f of %d samples", share(ear, farHertz), len(ear))
+		}
+		other, err := soundOf(p.Handset)()
+		if err != nil {
+			t.Fatal(err)
+		}
+		close(page.stop)
+		page.running.Wait()
+		if !errors.Is(page.err, web.ErrSoundTaken) {
+			t.Errorf("another page comes, the first is told %v", page.err)
+		}
+		other.Close()
+		p.after(503 * time.Millisecond)
+		p.wantVoices("without a page the microphone is as before", v)
+		v.close()
+		p.replace()
+		f.answer(f.want("hanging up", "BYE"), 200)
+		home(p)
+	})
+}
+
+const pageHertz = 700
+
+// A pageVoice is a page that keeps what it hears, and says a tone of 700 Hz once it talks.
+type pageVoice struct {
+	link    web.SoundLink
+	stop    chan struct{}
+	running sync.WaitGroup
+
+	mu    sync.Mutex
+	heard []int16
+	err   error // why it heard no more
+}
+
+func (v *pageVoice) listen() {
+	frame := make([]int16, 160)
+	for {
+		err := v.link.Listen(frame)
+		v.mu.Lock()
+		v.heard, v.err = append(v.heard, frame...), err
+		v.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (v *pageVoice) talk() {
+	beat := time.NewTicker(20 * time.Millisecond)
+	defer beat.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-v.stop:
+			return
+		case <-beat.C:
+		}
+		frame := make([]int16, 160)
+		for i := range frame {
+			frame[i] = int16(8000 * math.Sin(2*math.Pi*pageHertz*float64(160*n+i)/8000))
+		}
+		v.link.Say(frame)
+	}
+}
+
+// take returns what was heard since the last take.
+func (v *pageVoice) take() []int16 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	h := v.heard
+	v.heard = nil
+	return h
 }

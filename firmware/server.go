@@ -71,6 +71,7 @@ func (f *webFront) serve(addr string, set *phoneSet) (func(), error) {
 		Hosts:        func() []string { return hostNames(set.ctx, asker{loop: set.loop, life: set.ctx}) },
 		Log:          f.log,
 		Handset:      drawnHandset(f.board),
+		Sound:        soundOf(f.handset),
 		Open:         f.open, Frames: f.frames,
 	})
 	set.publish = f.server
