@@ -36,7 +36,7 @@ func TestStartPage(t *testing.T) {
 
 func TestAssets(t *testing.T) {
 	d := newDesk(t)
-	for name, kind := range map[string]string{"style.css": "text/css; charset=utf-8", "start.js": "text/javascript; charset=utf-8", "handset.js": "text/javascript; charset=utf-8", "handset.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"} {
+	for name, kind := range map[string]string{"style.css": "text/css; charset=utf-8", "start.js": "text/javascript; charset=utf-8", "handset.js": "text/javascript; charset=utf-8", "handset-sound.js": "text/javascript; charset=utf-8", "handset-worklet.js": "text/javascript; charset=utf-8", "handset.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"} {
 		w := d.send("GET", "/static/"+name, "", nobody)
 		if w.Code != http.StatusOK || w.Header().Get("Content-Type") != kind || w.Body.Len() == 0 {
 			t.Errorf("%s is %d %q", name, w.Code, w.Header().Get("Content-Type"))
