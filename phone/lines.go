@@ -3,6 +3,8 @@ package phone
 import (
 	"slices"
 	"time"
+
+	"dialtone/keypad"
 )
 
 // A line is one line as configured, and how it stands.
@@ -25,7 +27,7 @@ func (p *Phone) configure(c Config) {
 	set(&c.RingTimeout, defaultRingTimeout)
 	set(&c.NoticeTime, defaultNoticeTime)
 	c.NoticeTime = max(c.NoticeTime, 0)
-	p.dial.Plan.Long = max(c.Interdigit, 0)
+	p.dial.Use(nil, keypad.Timers{Long: max(c.Interdigit, 0)})
 
 	var lines []line
 	for _, lc := range c.Lines {

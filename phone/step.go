@@ -211,7 +211,7 @@ func (p *Phone) timers(now time.Time) {
 		p.forgetAt = time.Time{}
 		p.dial.Clear()
 	}
-	if p.dialing() && p.dial.Expired(now) {
+	if p.dialing() && p.dial.Expire(now) == keypad.Send {
 		p.send(now)
 	}
 	if due(p.firstBy, now) {

@@ -69,7 +69,7 @@ func (p *Phone) keyHeld(now time.Time, k hal.Key) {
 	}
 	switch k {
 	case "0":
-		p.dial.Plus()
+		p.dial.Plus(now)
 	case hal.Back:
 		for p.dial.Delete(now) {
 		}
