@@ -64,6 +64,11 @@ func (f *webFront) serve(addr string, set *phoneSet) (func(), error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the web page at %s: %w", addr, rootCause(err))
 	}
+	return f.serveOn(ln, set), nil
+}
+
+// serveOn opens the page and API on a listener and returns how to close them.
+func (f *webFront) serveOn(ln net.Listener, set *phoneSet) func() {
 	f.server = web.New(web.Config{
 		Source:       asker{loop: set.loop, life: set.ctx},
 		ValidKey:     func(name string) bool { return hal.Valid(hal.Key(name)) },
@@ -86,7 +91,7 @@ func (f *webFront) serve(addr string, set *phoneSet) (func(), error) {
 	return func() {
 		f.server.Close()
 		<-done
-	}, nil
+	}
 }
 
 // rootCause leaves out what the caller says already: "listen tcp 127.0.0.1:80: bind: address already in use".
