@@ -2,6 +2,7 @@ package display
 
 import (
 	"image"
+	"math/bits"
 	"strings"
 	"unicode"
 
@@ -142,16 +143,23 @@ func (p *Painter) face(s style, size int) *face {
 func (p *Painter) newFace(s style, size int) *face {
 	switch s {
 	case tiny:
-		table := dotTable(tinyLetters, 3, 5)
+		table := dotTable(tinyLetters, 5, 5)
 		return &face{ascent: 5, height: 6, draw: func(r rune) (glyph, bool) {
 			g, ok := table[unicode.ToUpper(r)]
-			return dotted(g, 3, 5), ok || r == ' '
+			w := 3
+			for _, row := range g {
+				w = max(w, bits.Len8(row))
+			}
+			return dotted(g, w, 5, 5), ok || r == ' '
 		}}
 	case dots:
-		table := dotTable(dotLetters, 5, 7)
+		table, low := dotTable(dotLetters, 5, 7), dotTable(lowLetters, 5, 8)
 		return &face{ascent: 7, height: 8, draw: func(r rune) (glyph, bool) {
+			if g, ok := low[r]; ok {
+				return dotted(g, 5, 8, 7), true
+			}
 			g, ok := table[r]
-			return dotted(g, 5, 7), ok || r == ' '
+			return dotted(g, 5, 7, 7), ok || r == ' '
 		}}
 	case mono:
 		has := func(r rune) bool {
@@ -196,9 +204,10 @@ func (p *Painter) outlines(s style) *opentype.Font {
 	return f
 }
 
-// dotted is a letter of a dot matrix, with one dot between it and the next.
-func dotted(g dotGlyph, w, h int) glyph {
-	out := glyph{at: image.Rect(0, -h, w, 0), cover: make([]uint8, w*h), advance: w + 1}
+// dotted is a letter of a dot matrix, ascent of its rows over the line, with one dot between it and
+// the next.
+func dotted(g dotGlyph, w, h, ascent int) glyph {
+	out := glyph{at: image.Rect(0, -ascent, w, h-ascent), cover: make([]uint8, w*h), advance: w + 1}
 	for y := range h {
 		for x := range w {
 			if g[y]>>x&1 != 0 {

@@ -3,6 +3,7 @@ package display
 import (
 	"image"
 	"strconv"
+	"strings"
 
 	"dialtone/phone"
 )
@@ -154,12 +155,18 @@ func (c large) number(r image.Rectangle, p panel) {
 }
 
 func (c large) call(r image.Rectangle, p panel) {
-	c.strip(top(&r, c.px(28)), p)
+	head := top(&r, c.px(28))
+	room := r.Dy() - min(len(p.calls), 2)*c.px(28)
+	chips := len(p.chips) > 0 && room >= c.px(28+60)
+	if len(p.chips) > 0 && !chips { // no room but in words
+		p.state += ", " + strings.ToLower(p.chips[0].text)
+	}
+	c.strip(head, p)
 	if n := len(p.calls); n > 0 {
 		c.others(bottom(&r, min(n, 2)*c.px(28)+c.px(4)), p.calls)
 	}
 	r = inside(r, c.px(14), c.px(4))
-	if len(p.chips) > 0 && r.Dy() > c.px(60) {
+	if chips {
 		c.chips(bottom(&r, c.px(28)), p.chips)
 	}
 	face := min(c.px(64), r.Dy()-c.px(6))
@@ -171,12 +178,19 @@ func (c large) call(r image.Rectangle, p panel) {
 	}
 	big := c.fitting(bold, p.big, r.Dx(), 28, 24, 21, 18)
 	rows := []string{big.fit(p.big, r.Dx())}
-	if words := big.wrap(p.big, r.Dx()); len(words) == 2 && big.width(legible(p.big, big.has)) > r.Dx() && r.Dy() >= c.px(62) {
-		rows = words
+	if whole := legible(p.big, big.has); rows[0] != whole && r.Dy() >= c.px(78) {
+		// Two rows: the words that fit, and the rest.
+		first := big.wrap(p.big, r.Dx())[0]
+		if rest, ok := strings.CutPrefix(whole, first); ok {
+			rows = []string{first, big.fit(strings.TrimSpace(rest), r.Dx())}
+		}
 	}
-	h := len(rows)*c.px(28) + c.px(22)
-	if p.sub == "" {
-		h = len(rows) * c.px(28)
+	h := len(rows) * c.px(28)
+	if r.Dy() < h+c.px(18) {
+		p.sub = "" // the name says more
+	}
+	if p.sub != "" {
+		h += c.px(22)
 	}
 	r.Min.Y += max((r.Dy()-h)/2, 0)
 	for _, row := range rows {

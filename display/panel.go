@@ -89,11 +89,8 @@ func content(v phone.View) panel {
 		p.call(v, "Ringing", iconBell, busy)
 	case phone.ShowIncoming:
 		p.call(v, "Incoming call", iconBell, busy)
-		if len(v.Lines) > 1 {
-			p.state = "Call for " + lineOf(v)
-		}
 		if !v.Ring {
-			p.chips = append(p.chips, chip{iconMuted, "Silenced", calm})
+			p.chips = append(p.chips, chip{iconMuted, "Silent", calm})
 		}
 	case phone.ShowTalking:
 		p.talking(v)
@@ -180,7 +177,12 @@ func (p *panel) listing(v phone.View) {
 	p.state, p.title, p.at = v.List.Title, true, min(max(v.List.Selected, 0), max(len(v.List.Entries)-1, 0))
 	p.empty = "No entries"
 	for _, e := range v.List.Entries {
-		p.list = append(p.list, entry{icon: iconMissed, mood: bad, left: entryName(e), right: age(e.Ago)})
+		name, _ := nameAndNumber(e.Name, e.Peer)
+		when := age(e.Ago)
+		if e.Count > 1 {
+			when = fmt.Sprintf("(%d) %s", e.Count, when)
+		}
+		p.list = append(p.list, entry{icon: iconMissed, mood: bad, left: name, right: when})
 	}
 	if n := len(p.list); n > 0 {
 		p.clock = fmt.Sprintf("%d/%d", p.at+1, n)
@@ -205,7 +207,7 @@ func (p *panel) idle(v phone.View) {
 	switch {
 	case v.Digits != "":
 		p.typing(v, "Number")
-		p.quiet = "Lift the handset or press Talk"
+		p.quiet = "Lift handset or Talk"
 		return
 	case v.Notice != phone.Reason{}:
 		whole(v.Notice, iconWarning, wait)
@@ -217,13 +219,16 @@ func (p *panel) idle(v phone.View) {
 		whole(phone.NoLine, iconWarning, wait)
 		return
 	}
+	if len(v.Lines) == 1 {
+		p.line = "dialtone" // the middle names it
+	}
 	for _, l := range v.Lines {
 		e := entry{icon: iconDot, mood: good, left: l.Name, right: lineState(l)}
 		switch {
 		case l.Name == "":
 			e.left = lineLabel(l)
 		case len(v.Lines) > 1:
-			e.left = fmt.Sprintf("%d  %s", l.Number, l.Name)
+			e.left = fmt.Sprintf("%d %s", l.Number, l.Name)
 		}
 		switch e.right {
 		case stateReady:

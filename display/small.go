@@ -30,7 +30,7 @@ func drawSmall(base *canvas, p panel, page int) {
 	if p.soft != [4]string{} {
 		c.keys(bottom(&r, footer), p.soft)
 	}
-	r.Min.Y++
+	r = image.Rect(r.Min.X+1, r.Min.Y+1, r.Max.X-1, r.Max.Y)
 	if p.volume >= 0 {
 		c.volume(bottom(&r, row7+2), p.volume)
 	} else if n := len(p.banners); n > 0 {
@@ -62,46 +62,51 @@ func (c small) head(r image.Rectangle, p panel) {
 	c.fill(bottom(&r, 1), light)
 	r.Min.X++
 	for i := len(p.icons) - 1; i >= 0; i-- {
-		r.Max.X -= 8
-		c.icon(image.Rect(r.Max.X, r.Min.Y, r.Max.X+7, r.Max.Y-1), p.icons[i], light)
+		r.Max.X -= c.p.icon(p.icons[i], 7).advance + 1
+		c.icon(image.Rect(r.Max.X, r.Min.Y, r.Max.X, r.Max.Y), p.icons[i], light)
 		r.Max.X -= 2
 	}
-	r.Max.Y--
+	if p.title {
+		p.line = p.state
+		r.Max.X = c.text(r, c.dots, right, p.clock, light, dark).Min.X - 4
+	}
 	c.text(r, c.dots, left, p.line, light, dark)
 }
 
-// keys are the labels of the soft keys: each over its key as near as its neighbours allow, in capitals
-// of three dots where all of them would not fit otherwise.
+// keys are the labels of the soft keys in inverse: each over its key as near as its neighbours allow,
+// in capitals of three dots where all of them would not fit otherwise.
 func (c small) keys(r image.Rectangle, labels [4]string) {
-	f, pad := c.dots, 2
-	width := func(label string) int {
-		if label == "" {
+	r.Min.Y++
+	f := c.dots
+	width := func(word string) int {
+		if word == "" {
 			return 0
 		}
-		return f.width(label) - 1 + 2*pad + 1
+		return f.width(word) + 2 // with a dot at each end, and the line to the next
 	}
 	var words [4]string
-	spell := func() (sum int) {
+	sum := -1 // no line after the last
+	for i, label := range labels {
+		words[i] = legible(label, f.has)
+		sum += width(words[i])
+	}
+	if sum > r.Dx() {
+		f = c.p.face(tiny, 0)
+		sum = -1
 		for i, label := range labels {
 			words[i] = legible(label, f.has)
 			sum += width(words[i])
 		}
-		return sum
-	}
-	if spell() > r.Dx()+1 {
-		f, pad = c.p.face(tiny, 0), 0
-		if r.Dx() >= 4*35 {
-			pad = 1
-		}
-		spell()
 		for i := range words {
-			words[i] = f.fit(words[i], r.Dx()/4+1-2*pad)
+			if sum > r.Dx() {
+				words[i] = f.fit(words[i], r.Dx()/4-1)
+			}
 		}
 	}
 	var x [4]int
 	end := r.Min.X
 	for i, word := range words {
-		x[i] = max(end, r.Min.X+(2*i+1)*r.Dx()/8-width(word)/2)
+		x[i] = max(end, r.Min.X+((2*i+1)*r.Dx()/4-width(word))/2)
 		end = x[i] + width(word)
 	}
 	end = r.Max.X + 1
@@ -113,9 +118,15 @@ func (c small) keys(r image.Rectangle, labels [4]string) {
 		if word == "" {
 			continue
 		}
-		box := image.Rect(x[i], r.Min.Y+1, x[i]+width(word)-1, r.Max.Y)
+		box := image.Rect(min(x[i], r.Min.X+i*r.Dx()/4), r.Min.Y, max(x[i]+width(word), r.Min.X+(i+1)*r.Dx()/4), r.Max.Y)
+		if i > 0 && words[i-1] != "" {
+			box.Min.X = (x[i-1] + width(words[i-1]) + x[i]) / 2
+		}
+		if i < 3 && words[i+1] != "" {
+			box.Max.X = (x[i]+width(word)+x[i+1])/2 - 1
+		}
 		c.fill(box, light)
-		c.line(inside(box, pad, 0), f, left, word, dark, light)
+		c.line(image.Rect(x[i]+1, r.Min.Y, x[i]+width(word), r.Max.Y), f, left, word, dark, light)
 	}
 }
 
@@ -160,6 +171,9 @@ func (c small) call(r image.Rectangle, p panel) {
 	} else if len(p.chips) > 0 && p.chips[0].mood == bad {
 		p.state = p.chips[0].text
 	}
+	if len(p.chips) > 0 && p.clock == "" {
+		p.clock = p.chips[0].text
+	}
 	c.state(first, p)
 	if n := len(p.calls); n > 0 && r.Dy() >= row16+row7 {
 		c.other(bottom(&r, row7+1), p.calls)
@@ -194,7 +208,7 @@ func (c small) banner(r image.Rectangle, b banner) {
 	r.Min.Y++
 	r = inside(r, 2, 0)
 	c.icon(r, b.icon, dark)
-	r.Min.X += 10
+	r.Min.X += c.p.icon(b.icon, 7).advance + 3
 	words := b.title
 	if b.text != "" {
 		words += ": " + b.text
@@ -226,12 +240,16 @@ func (c small) volume(r image.Rectangle, level int) {
 }
 
 func (c small) reason(r image.Rectangle, p panel) {
-	f := c.fitting(p.reason.Title, r.Dx())
+	f := c.fitting(p.reason.Title, c.Rect.Dx())
 	rows := c.dots.wrap(p.reason.Hint, r.Dx())
 	if p.peer != "" && r.Dy() >= row16+(len(rows)+1)*row7 {
 		c.text(bottom(&r, row7), c.dots, left, p.peer, light, dark)
 	}
-	c.text(top(&r, row16), f, left, p.reason.Title, light, dark)
+	title := top(&r, row16)
+	if f == c.mono { // its letters have room around them, and sixteen need the whole screen
+		title.Min.X, title.Max.X = c.Rect.Min.X, c.Rect.Max.X
+	}
+	c.text(title, f, left, p.reason.Title, light, dark)
 	size := max(r.Dy()/8, 1) // what is left of the hint comes two seconds later
 	pages := max((len(rows)+size-1)/size, 1)
 	first := c.page % pages * size
@@ -251,8 +269,8 @@ func (c small) lines(r image.Rectangle, lines []entry) {
 			c.icon(row, e.icon, light)
 			row.Min.X += 10
 			short := e.right
-			if e.mood != good && e.hint == "" && c.dots.width(short) > r.Dx()/2 {
-				short = ""
+			if e.icon != iconFailed && c.dots.width(legible(e.left, c.dots.has))+c.dots.width(short)+4 > row.Dx() {
+				short = "" // the picture says it
 			}
 			row.Max.X = c.text(row, c.dots, right, short, light, dark).Min.X - 4
 			c.text(row, c.dots, left, e.left, light, dark)
@@ -290,7 +308,6 @@ func (c small) oneLine(r image.Rectangle, e entry) {
 }
 
 func (c small) list(r image.Rectangle, p panel) {
-	c.state(top(&r, row7), p)
 	if len(p.list) == 0 {
 		c.text(r, c.dots, centre, p.empty, light, dark)
 		return

@@ -73,12 +73,8 @@ func TestScreensFit(t *testing.T) {
 
 // Every reason can be read to its last word, on each screen, after a failure and as a notice.
 func TestReasonsCanBeRead(t *testing.T) {
-	reasons := []phone.Reason{phone.NotRegistered, phone.NoNetwork, phone.NoReply, phone.NotTrusted, phone.ServerNotFound, phone.HungUp, phone.LeftOffHook}
-	for code := 300; code < 700; code++ {
-		reasons = append(reasons, phone.ReasonFor(code), phone.ReasonForLine(code))
-	}
 	lines := []phone.LineView{line(1, "1001", phone.LineRegistered)}
-	for _, r := range reasons {
+	for _, r := range phone.Reasons() {
 		for _, size := range []struct{ rows, cols int }{{2, 16}, {4, 20}} {
 			for _, v := range []phone.View{
 				{Showing: phone.ShowFailed, Network: true, Lines: lines, Why: r, Peer: "1002"},
