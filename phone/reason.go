@@ -1,6 +1,9 @@
 package phone
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // A Reason says why something ended or failed, in words for the screen: the Title is at most 16
 // characters long, the Hint fits two rows of 20, broken between words. The zero Reason is none.
@@ -161,6 +164,25 @@ func ReasonForLine(code int) Reason {
 		return r
 	}
 	return Reason{"Not registered", fmt.Sprintf("The server said %d", code)}
+}
+
+// Reasons returns every Reason there is, those of responses by their code: what each screen must have
+// room for.
+func Reasons() []Reason {
+	all := []Reason{
+		HungUp, Finished, Declined, MissedCall, AnsweredElsewhere, NotDisturbed, WasBusy, NotRegistered,
+		NoNetwork, NoLine, LineOff, LineInUse, NoNumber, BadNumber, LeftOffHook, NotConfirmed, NoReply,
+		ServerNotFound, Unreachable, NotTrusted, NoCodec, NoSound, SoundFailed, HoldRefused, ResumeRefused,
+		Stopping,
+	}
+	for code := 300; code < 700; code++ {
+		for _, r := range []Reason{ReasonFor(code), ReasonForLine(code)} {
+			if !slices.Contains(all, r) {
+				all = append(all, r)
+			}
+		}
+	}
+	return all
 }
 
 // busy reports whether the reason is that the other side is on the telephone: it has its own tone.
