@@ -39,6 +39,7 @@ const (
 	demoExpires = 20 * time.Second // of registrations: what breaks is noticed while somebody looks
 	demoTTL     = 10 * time.Second // of DNS records
 	demoTries   = 32               // ports tried for SIP
+	sipPort     = 5060
 )
 
 // A demoOptions is what `dialtone demo` was asked for.
@@ -86,7 +87,7 @@ type demoSetup struct {
 
 // demoSetups are the handsets: a large screen and a small one, one line by UDP and one by TCP.
 var demoSetups = []demoSetup{
-	{"1001", "Ann", "sim-320x240", "UDP"},
+	{"1001", "Ann", "sim", "UDP"},
 	{"1002", "Bob", "sim", "TCP"},
 }
 
@@ -134,11 +135,17 @@ func demo(ctx context.Context, opt demoOptions, stdout, stderr io.Writer) error 
 	for _, s := range demoSetups {
 		users[s.user] = sip.Secret(crand.Text())
 	}
+	proxies := []exchange.ProxyConfig{{Name: "a"}, {Name: "b"}}
+	for i := range proxies {
+		proxies[i].Addr = at.proxies[i]
+		if proxies[i].Port, err = freePort(at.proxies[i]); err != nil {
+			return err
+		}
+	}
 	x, err := exchange.New(exchange.Config{
 		Domain: demoDomain, Users: users, TTL: demoTTL, MinExpires: 5 * time.Second, MaxExpires: demoExpires,
-		Proxies: []exchange.ProxyConfig{{Name: "a", Addr: at.proxies[0]}, {Name: "b", Addr: at.proxies[1]}},
-		Net:     func(netip.Addr) exchange.Net { return transport.OS() },
-		DNS:     netip.AddrPortFrom(at.names, 0), Media: at.voices, TLS: ca.Server(), Log: log,
+		Proxies: proxies, Net: func(netip.Addr) exchange.Net { return transport.OS() },
+		DNS: netip.AddrPortFrom(at.names, 0), Media: at.voices, TLS: ca.Server(), Log: log,
 	})
 	if err != nil {
 		return err
@@ -324,11 +331,18 @@ func (p demoPhone) start() (func(context.Context) error, error) {
 	}, nil
 }
 
-// freePort finds a port that is free for SIP, by UDP and TCP.
+// freePort finds a port that is free for SIP, by UDP and TCP: the usual one if it is.
 func freePort(addr netip.Addr) (uint16, error) {
 	var last error
-	for range demoTries {
-		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, 0)))
+	for try := range demoTries {
+		want := netip.AddrPortFrom(addr, 0)
+		if try == 0 {
+			want = netip.AddrPortFrom(addr, sipPort)
+		}
+		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(want))
+		if err != nil && try == 0 {
+			continue
+		}
 		if err != nil {
 			return 0, fmt.Errorf("finding a port for SIP: %w", rootCause(err))
 		}

@@ -46,6 +46,7 @@ type demoHub struct {
 	phones  []demoMember
 	lines   []demoSentence
 	serial  int
+	order   string // of the SRV records
 	streams map[chan struct{}]bool
 }
 
@@ -95,19 +96,27 @@ type (
 		Mode    string   `json:"mode"`
 		Address string   `json:"address"`
 		Queries int      `json:"queries"`
+		Order   string   `json:"order"`
 		Zone    []string `json:"zone"`
 	}
 	demoState struct {
 		Modes    []demoSwitch `json:"modes"`
 		DNSModes []demoSwitch `json:"dns_modes"`
+		Orders   []demoSwitch `json:"orders"`
 		Proxies  []demoProxy  `json:"proxies"`
 		DNS      demoDNS      `json:"dns"`
 		Phones   []demoLine   `json:"phones"`
 	}
 )
 
+// demoOrders are what the SRV records can say.
+var demoOrders = []demoSwitch{
+	{"a,b", "a, then b", "Both proxies, a first.", false}, {"b,a", "b, then a", "Both proxies, b first.", true},
+	{"a", "only a", "Proxy b is no longer listed.", true}, {"b", "only b", "Proxy a is no longer listed.", true},
+}
+
 func newDemoHub(x *exchange.Exchange, doors demoDoors) *demoHub {
-	return &demoHub{x: x, doors: doors, streams: make(map[chan struct{}]bool)}
+	return &demoHub{x: x, doors: doors, order: demoOrders[0].Mode, streams: make(map[chan struct{}]bool)}
 }
 
 // join lets the hub hear what a handset tells its own page.
@@ -193,7 +202,7 @@ func (h *demoHub) after(serial int) []demoSentence {
 
 // state is everything the page shows beside the sentences.
 func (h *demoHub) state() demoState {
-	s := demoState{Modes: switches(exchange.Modes()), DNSModes: switches(exchange.DNSModes())}
+	s := demoState{Modes: switches(exchange.Modes()), DNSModes: switches(exchange.DNSModes()), Orders: demoOrders}
 	xs := h.x.Status()
 	for _, p := range xs.Proxies {
 		word, _, _ := strings.Cut(string(p.Mode), "=")
@@ -216,6 +225,7 @@ func (h *demoHub) state() demoState {
 	s.DNS = demoDNS{Mode: string(xs.DNS.Mode), Address: xs.DNS.Addr.String(), Queries: xs.DNS.Queries, Zone: xs.DNS.Zone}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	s.DNS.Order = h.order
 	for _, p := range h.phones {
 		s.Phones = append(s.Phones, p.last)
 	}
@@ -254,6 +264,7 @@ func (h *demoHub) serve(ln net.Listener) func() {
 		h.change(w, r, func(mode string) error { return h.x.SetDNS(exchange.DNSMode(mode)) })
 	})
 	guarded := http.NewCrossOriginProtection().Handler(h.guard(mux))
+	mux.HandleFunc("POST /api/order", func(w http.ResponseWriter, r *http.Request) { h.change(w, r, h.setOrder) })
 	server := &http.Server{Handler: guarded, ReadHeaderTimeout: demoHead, MaxHeaderBytes: 16 << 10}
 	listening.Go(func() { _ = server.Serve(ln) }) // it ends by Close
 	return func() {
@@ -338,6 +349,20 @@ func (h *demoHub) asset(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", kind)
 	_, _ = w.Write(data)
+}
+
+// setOrder changes the SRV records.
+func (h *demoHub) setOrder(mode string) error {
+	if !slices.ContainsFunc(demoOrders, func(o demoSwitch) bool { return o.Mode == mode }) {
+		return fmt.Errorf("%.20q is no order of the proxies", mode)
+	}
+	if err := h.x.SetServers(strings.Split(mode, ",")...); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.order = mode
+	return nil
 }
 
 // change sets a mode: {"mode":"stop"}.
