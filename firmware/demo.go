@@ -158,6 +158,7 @@ func demo(ctx context.Context, opt demoOptions, stdout, stderr io.Writer) error 
 	defer os.RemoveAll(state)
 
 	hub := newDemoHub(x, doors)
+	defer hub.listen()()
 	var running sync.WaitGroup
 	defer running.Wait()
 	ctx, cancel := context.WithCancel(ctx)

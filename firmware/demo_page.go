@@ -241,16 +241,7 @@ func switches(list []exchange.Choice) (out []demoSwitch) {
 
 // serve answers the control page's requests until what it returns is called.
 func (h *demoHub) serve(ln net.Listener) func() {
-	sub, recent := h.x.Subscribe()
-	for _, l := range recent {
-		h.say(l.Time, "net", true, l.Text)
-	}
-	var listening sync.WaitGroup
-	listening.Go(func() {
-		for l := range sub.Lines() {
-			h.say(l.Time, "net", true, l.Text)
-		}
-	})
+	var serving sync.WaitGroup
 	ctx, cancel := context.WithCancel(context.Background())
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", h.page)
@@ -266,10 +257,27 @@ func (h *demoHub) serve(ln net.Listener) func() {
 	guarded := http.NewCrossOriginProtection().Handler(h.guard(mux))
 	mux.HandleFunc("POST /api/order", func(w http.ResponseWriter, r *http.Request) { h.change(w, r, h.setOrder) })
 	server := &http.Server{Handler: guarded, ReadHeaderTimeout: demoHead, MaxHeaderBytes: 16 << 10}
-	listening.Go(func() { _ = server.Serve(ln) }) // it ends by Close
+	serving.Go(func() { _ = server.Serve(ln) }) // it ends by Close
 	return func() {
 		cancel()
 		server.Close()
+		serving.Wait()
+	}
+}
+
+// listen lets the hub hear what the network says, until what it returns is called.
+func (h *demoHub) listen() func() {
+	sub, recent := h.x.Subscribe()
+	for _, l := range recent {
+		h.say(l.Time, "net", true, l.Text)
+	}
+	var listening sync.WaitGroup
+	listening.Go(func() {
+		for l := range sub.Lines() {
+			h.say(l.Time, "net", true, l.Text)
+		}
+	})
+	return func() {
 		sub.Close()
 		listening.Wait()
 	}
