@@ -105,6 +105,12 @@ func TestPageHoldsKey(t *testing.T) {
 		b.after(900 * time.Millisecond)
 		do(web.KeyStep{Key: "0"}, web.KeyStep{Key: "1", Down: true}, web.KeyStep{Key: "1"})
 		wantDigits("held long, 0 is +", "+1")
+		do(web.KeyStep{Key: "volup", Down: true})
+		b.after(903 * time.Millisecond)
+		do(web.KeyStep{Key: "volup"})
+		if v := p.status().Handset.Volume; v < 9 {
+			t.Errorf("held for 0.9 s, the volume goes from 6 to %d", v)
+		}
 	})
 }
 

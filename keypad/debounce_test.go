@@ -139,22 +139,22 @@ func TestDebouncerSet(t *testing.T) {
 		}
 	}
 	set(0, hal.Hook, true)
-	set(0, hal.Hook, false, Press{hal.Hook, false, false})
-	set(0, "0", true, Press{"0", true, false})
+	set(0, hal.Hook, false, Press{Key: hal.Hook})
+	set(0, "0", true, Press{Key: "0", Down: true})
 	set(1, "0", true)
 	set(2, "smash", true)
 	if next := d.Next(); next != at(800) {
 		t.Errorf("the key becomes long at %v", next.Sub(start))
 	}
-	if got, want := d.Pressed(at(800)), []Press{{"0", true, true}}; !slices.Equal(got, want) {
+	if got, want := d.Pressed(at(800)), []Press{{Key: "0", Down: true, Long: true}}; !slices.Equal(got, want) {
 		t.Errorf("held: %v, want %v", got, want)
 	}
-	set(900, "0", false, Press{"0", false, true})
-	set(900, "0", true, Press{"0", true, false})
-	set(900, "0", false, Press{"0", false, false})
+	set(900, "0", false, Press{Key: "0", Long: true})
+	set(900, "0", true, Press{Key: "0", Down: true})
+	set(900, "0", false, Press{Key: "0"})
 	d.Contact(at(1000), hal.Contact{Key: "0", Down: true}) // a real one bounces meanwhile
-	set(1001, "1", true, Press{"1", true, false})
-	if got, want := d.Pressed(at(1005)), []Press{{"0", true, false}}; !slices.Equal(got, want) {
+	set(1001, "1", true, Press{Key: "1", Down: true})
+	if got, want := d.Pressed(at(1005)), []Press{{Key: "0", Down: true}}; !slices.Equal(got, want) {
 		t.Errorf("a contact that settles: %v, want %v", got, want)
 	}
 }

@@ -14,10 +14,8 @@ let live = false;
 
 // Keys. One request at a time keeps their order; what is pressed meanwhile goes with the next one.
 const maxSteps = 64; // of one request
-const repeatAfter = 500, repeatEvery = 150; // ms, of keys that a finger would press again and again
-const repeating = new Set(["volup", "voldown", "up", "down"]);
 const steps = [];
-const held = new Map(); // keys that are down now: the timer that repeats them
+const held = new Set(); // keys that are down now; the phone knows which become long and which repeat
 let sending = false;
 
 async function send() {
@@ -45,25 +43,19 @@ function press(key) {
   const cap = capOf(key);
   if (!cap || held.has(key)) return;
   cap.classList.add("down");
-  let timer = 0;
-  if (repeating.has(key)) {
-    const again = () => { step(key, false); step(key, true); held.set(key, setTimeout(again, repeatEvery)); };
-    timer = setTimeout(again, repeatAfter);
-  }
-  held.set(key, timer);
+  held.add(key);
   step(key, true);
   navigator.vibrate?.(8);
 }
 
 function release(key) {
   if (!held.has(key)) return;
-  clearTimeout(held.get(key));
   held.delete(key);
   capOf(key).classList.remove("down");
   step(key, false);
 }
 
-function releaseAll() { for (const key of [...held.keys()]) release(key); }
+function releaseAll() { for (const key of [...held]) release(key); }
 
 function toggleHook() { if (hook) step("hook", handset.lifted); }
 
@@ -84,7 +76,7 @@ hook?.addEventListener("click", toggleHook);
 window.addEventListener("blur", releaseAll);
 window.addEventListener("pagehide", () => {
   if (!held.size) return;
-  const last = [...held.keys()].map((key) => ({ key, down: false }));
+  const last = [...held].map((key) => ({ key, down: false }));
   fetch("/api/v1/keys", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ steps: last }), keepalive: true });
 });
 
