@@ -139,6 +139,9 @@ func (c large) fitting(s style, text string, width int, sizes ...int) *face {
 
 func (c large) number(r image.Rectangle, p panel) {
 	c.strip(top(&r, c.px(28)), p)
+	if n := len(p.calls); n > 0 && r.Dy() >= c.px(80+28) {
+		c.others(bottom(&r, c.px(32)), p.calls[:1])
+	}
 	r = inside(r, c.px(14), c.px(10))
 	if p.quiet != "" {
 		c.text(bottom(&r, c.px(22)), c.font(regular, 15), centre, p.quiet, faint, paper)
@@ -157,7 +160,7 @@ func (c large) number(r image.Rectangle, p panel) {
 func (c large) call(r image.Rectangle, p panel) {
 	head := top(&r, c.px(28))
 	room := r.Dy() - min(len(p.calls), 2)*c.px(28)
-	chips := len(p.chips) > 0 && room >= c.px(28+60)
+	chips := len(p.chips) > 0 && room >= c.px(28+72)
 	if len(p.chips) > 0 && !chips { // no room but in words
 		p.state += ", " + strings.ToLower(p.chips[0].text)
 	}

@@ -154,7 +154,9 @@ func (c small) state(r image.Rectangle, p panel) {
 
 func (c small) number(r image.Rectangle, p panel) {
 	c.state(top(&r, row7), p)
-	if p.quiet != "" && r.Dy() >= row7+row16 {
+	if len(p.calls) > 0 && r.Dy() >= row7+row16 {
+		c.other(bottom(&r, row7+1), p.calls)
+	} else if p.quiet != "" && r.Dy() >= row7+row16 {
 		c.text(bottom(&r, row7), c.dots, left, p.quiet, light, dark)
 	}
 	r = centred(r, row16+3)

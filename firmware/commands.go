@@ -191,11 +191,17 @@ func (a asker) Status(ctx context.Context) (web.Status, error) {
 	return answer(ctx, a, func(now time.Time) web.Status { return a.status(now) })
 }
 
-// Screen is what the handset shows now.
+// Screen is what the handset shows now. Its picture is made outside the loop.
 func (a asker) Screen(ctx context.Context) (web.Screen, error) {
-	return answer(ctx, a, func(time.Time) web.Screen {
-		return web.Screen{Rows: a.frame.Rows, Backlight: a.frame.Backlight}
-	})
+	f, err := answer(ctx, a, func(time.Time) hal.Frame { return a.frame })
+	if err != nil {
+		return web.Screen{}, err
+	}
+	data, err := a.pictures.encode(f)
+	if err != nil {
+		return web.Screen{}, fmt.Errorf("the picture of the screen: %w", err)
+	}
+	return web.Screen{Rows: f.Rows, Backlight: f.Backlight, PNG: data}, nil
 }
 
 // answer asks the loop one thing. An answer that comes after ctx has ended is dropped.

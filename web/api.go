@@ -286,16 +286,12 @@ func (s *Server) screenPNG(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	picture := screen.PNG
-	if picture == nil {
-		var err error
-		if picture, err = drawRows(screen.Rows, screen.Backlight); err != nil {
-			fail(w, r, http.StatusInternalServerError, err.Error())
-			return
-		}
+	if screen.PNG == nil {
+		fail(w, r, http.StatusNotFound, "this phone's screen has no picture")
+		return
 	}
 	w.Header().Set("Content-Type", "image/png")
-	_, _ = w.Write(picture)
+	_, _ = w.Write(screen.PNG)
 }
 
 func (s *Server) askScreen(w http.ResponseWriter, r *http.Request) (Screen, bool) {
