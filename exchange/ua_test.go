@@ -293,7 +293,12 @@ func (u *ua) request(method, uri string, headers ...string) *message {
 // want waits for a message: a status code, or a method.
 func (u *ua) want(sentence string, what ...any) *message {
 	u.Helper()
-	deadline := time.NewTimer(40 * time.Second)
+	return u.wait(sentence, 40*time.Second, what...)
+}
+
+func (u *ua) wait(sentence string, most time.Duration, what ...any) *message {
+	u.Helper()
+	deadline := time.NewTimer(most)
 	defer deadline.Stop()
 	for {
 		select {
@@ -479,3 +484,5 @@ func (d *talk) bye() {
 	d.send(d.request("BYE", nil))
 	d.want("BYE is answered", 200)
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }
