@@ -87,7 +87,7 @@ type demoSetup struct {
 
 // demoSetups are the handsets: a large screen and a small one, one line by UDP and one by TCP.
 var demoSetups = []demoSetup{
-	{"1001", "Ann", "sim", "UDP"},
+	{"1001", "Ann", "sim-320x240", "UDP"},
 	{"1002", "Bob", "sim", "TCP"},
 }
 
