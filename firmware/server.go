@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"dialtone/config"
 	"dialtone/hal"
 	"dialtone/hal/sim"
+	"dialtone/keypad"
 	"dialtone/web"
 )
 
@@ -73,6 +75,7 @@ func (f *webFront) serveOn(ln net.Listener, set *phoneSet) func() {
 		Source:       asker{loop: set.loop, life: set.ctx},
 		ValidKey:     func(name string) bool { return hal.Valid(hal.Key(name)) },
 		PasswordHash: f.passwordHash,
+		Check:        checkSetting,
 		Hosts:        func() []string { return hostNames(set.ctx, asker{loop: set.loop, life: set.ctx}) },
 		Log:          f.log,
 		Handset:      drawnHandset(f.board),
@@ -92,6 +95,15 @@ func (f *webFront) serveOn(ln net.Listener, set *phoneSet) func() {
 		f.server.Close()
 		<-done
 	}
+}
+
+// checkSetting looks at what config only knows the outside of: dial plans.
+func checkSetting(tag, value string) error {
+	if !strings.HasPrefix(tag, "Dial_Plan_") {
+		return nil
+	}
+	_, err := keypad.ParsePlan(value)
+	return err
 }
 
 // rootCause leaves out what the caller says already: "listen tcp 127.0.0.1:80: bind: address already in use".

@@ -35,14 +35,17 @@ const (
 // Config is what a Server needs. Functions are called for each request that needs them, from many
 // goroutines, and must not block.
 type Config struct {
-	Source       Source
-	ValidKey     func(string) bool // whether the API may press this key; hal knows
-	PasswordHash func() string     // of the user admin, from HashPassword; while it is "" nobody can log in
-	Hosts        func() []string   // names this phone goes by, beside its addresses; may be nil
-	MaxSilence   time.Duration     // of Source.Heartbeat before /healthz says 503; 0: 10 s
-	SessionIdle  time.Duration     // a session ends when unused this long; 0: an hour
-	SessionMax   time.Duration     // and at this age; 0: an hour
-	Log          *slog.Logger      // may be nil
+	Source   Source
+	ValidKey func(string) bool // whether the API may press this key; hal knows
+	// Check looks deeper into a value than config does, where another package has to understand it (a dial
+	// plan); its error refuses the value. May be nil.
+	Check        func(tag, value string) error
+	PasswordHash func() string   // of the user admin, from HashPassword; while it is "" nobody can log in
+	Hosts        func() []string // names this phone goes by, beside its addresses; may be nil
+	MaxSilence   time.Duration   // of Source.Heartbeat before /healthz says 503; 0: 10 s
+	SessionIdle  time.Duration   // a session ends when unused this long; 0: an hour
+	SessionMax   time.Duration   // and at this age; 0: an hour
+	Log          *slog.Logger    // may be nil
 
 	// Handset is what the page at / draws; nil: the phone has a case of its own, and / is its status.
 	Handset *Handset
@@ -151,6 +154,11 @@ func (s *Server) routes() []route {
 		{pattern: "POST /api/v1/calls/{id}/{verb}", handle: s.callVerb, handset: true},
 		{pattern: "GET /metrics", handle: s.metrics},
 
+		{pattern: "GET /settings", handle: s.settings},
+		{pattern: "POST /settings", handle: s.setSettings},
+		{pattern: "GET /settings/live", handle: s.settingsLive},
+		{pattern: "GET /admin/{$}", handle: s.toSettings},
+		{pattern: "GET /admin/advanced", handle: s.toSettings},
 		{pattern: "GET /admin/cfg.xml", handle: s.cfgXML},
 		{pattern: "GET /admin/status.xml", handle: s.statusXML},
 		{pattern: "GET /admin/resync", handle: s.resync},
@@ -185,7 +193,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	limit := int64(maxBody)
-	if strings.HasSuffix(pattern, "/config") {
+	if strings.HasSuffix(pattern, "/config") || strings.HasSuffix(pattern, "/settings") {
 		limit = maxConfigBody
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, limit)
