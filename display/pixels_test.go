@@ -171,6 +171,48 @@ func TestRows(t *testing.T) {
 	}
 }
 
+func TestGlass(t *testing.T) {
+	if size := Glass(Text(scenes()[0].view, 4, 20), true).Bounds().Size(); size != image.Pt(515, 179) {
+		t.Errorf("4x20 is %v", size)
+	}
+	lit := Glass([]string{"1001"}, true)
+	for name, other := range map[string]image.Image{"without light": Glass([]string{"1001"}, false), "with other words": Glass([]string{"1002"}, true)} {
+		if _, differs := firstDifference(lit, other); !differs {
+			t.Errorf("the picture %s is the same", name)
+		}
+	}
+	for _, rows := range [][]string{nil, {""}, {"\xff\x00é€漢"}, make([]string, 1000), {strings.Repeat("x", 10000)}} {
+		if size := Glass(rows, true).Bounds().Size(); size.X > 1000 || size.Y > 400 {
+			t.Errorf("%d rows are a picture of %v", len(rows), size)
+		}
+	}
+}
+
+// Each letter of an LCD has its own picture.
+func TestDotLetters(t *testing.T) {
+	table := dotTable(dotLetters, 5, 7)
+	seen := make(map[dotGlyph]rune)
+	for r := ' ' + 1; r < 0x100; r++ {
+		if !lcdHas(r) {
+			continue
+		}
+		g := table[r]
+		if g == (dotGlyph{}) {
+			t.Errorf("%q has no picture", r)
+		}
+		if other, twice := seen[g]; twice {
+			t.Errorf("%q looks like %q", r, other)
+		}
+		seen[g] = r
+	}
+	tiny := dotTable(tinyLetters, 5, 5)
+	for _, r := range "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" {
+		if tiny[r] == (dotGlyph{}) {
+			t.Errorf("%q has no small picture", r)
+		}
+	}
+}
+
 func TestAge(t *testing.T) {
 	for d, want := range map[time.Duration]string{-time.Hour: "now", 59 * time.Second: "now", 5 * time.Minute: "5 min", 61 * time.Minute: "1 h", 24 * time.Hour: "1 day", 72 * time.Hour: "3 days"} {
 		if got := age(d); got != want {
