@@ -64,7 +64,7 @@ func TestReasonsInPixels(t *testing.T) {
 	lines := []phone.LineView{line(1, "1001", phone.LineRegistered)}
 	soft := [4]string{"Redial", "", "", "Close"}
 	for _, r := range phone.Reasons() {
-		for _, size := range pixelScreens {
+		for _, size := range append([]screenSize{{112, 56}}, pixelScreens...) {
 			for _, v := range []phone.View{
 				{Showing: phone.ShowFailed, Network: true, Lines: lines, Line: 1, Why: r, Peer: "1002", Soft: soft},
 				{Showing: phone.ShowIdle, Network: true, Lines: lines, Line: 1, Notice: r, Soft: soft, Missed: 1, MissedPeer: "1002"},
@@ -76,7 +76,10 @@ func TestReasonsInPixels(t *testing.T) {
 						break // there is room for all at once
 					}
 					for _, w := range texts(p, v, size.width, size.height) {
-						if !slices.Contains([]string{"1001", "1002", "Redial", "Close", "Connected", "0:00"}, w.text) {
+						if !w.at.In(image.Rect(0, 0, size.width, size.height)) {
+							t.Errorf("%v on %v, %s: %q leaves the screen: %v", r, size, v.Showing, w.text, w.at)
+						}
+						if !slices.Contains([]string{"1001", "1002", "Redial", "Close", "Connected", "0:00"}, w.text) && (w.text != r.Title || !slices.Contains(read, r.Title)) {
 							read = append(read, w.text)
 						}
 					}
@@ -241,8 +244,7 @@ func randomView(seed uint64) phone.View {
 	number := func() int { return r.IntN(1<<r.IntN(12)) - 2 }
 	flip := func() bool { return r.IntN(2) == 0 }
 	reason := func() phone.Reason {
-		all := phone.Reasons()
-		return []phone.Reason{{}, {Title: word(), Hint: word()}, all[r.IntN(len(all))]}[r.IntN(3)]
+		return []phone.Reason{{}, {Title: word(), Hint: word()}, phone.NoReply, phone.ServerNotFound}[r.IntN(4)]
 	}
 	states := []phone.LineState{phone.LineDisabled, phone.LineUnregistered, phone.LineRegistering, phone.LineRegistered, phone.LineFailed, "?"}
 	calls := []phone.CallState{phone.StateDialing, phone.StateProceeding, phone.StateRinging, phone.StateIncoming, phone.StateConnected, phone.StateHeld, phone.StateRemoteHeld, phone.StateTransferring, phone.StateEnded, "?"}
