@@ -109,7 +109,7 @@ func (f *face) fitEnd(text string, width int) string {
 // wrap breaks text between words into rows that are at most width wide.
 func (f *face) wrap(text string, width int) []string {
 	var rows []string
-	for _, word := range strings.Fields(legible(text, f.has)) {
+	for word := range strings.FieldsSeq(legible(text, f.has)) {
 		if n := len(rows) - 1; n >= 0 && f.width(rows[n]+" "+word) <= width {
 			rows[n] += " " + word
 			continue

@@ -17,7 +17,7 @@ const (
 
 // Glass returns a character LCD as it looks: every letter in a cell of five dots by eight, in the shapes
 // of an HD44780, dark on yellow-green glass if the backlight is on. Rows are as Text returns them; letters
-// no LCD has are spelled. An LCD of 4×20 is 517 pixels by 169.
+// no LCD has are spelled. An LCD of 4×20 is 515 pixels by 179.
 func Glass(rows []string, lit bool) image.Image { return glass(rows, lit, glassDot, glassGap) }
 
 func glass(rows []string, lit bool, dot, gap int) *image.Paletted {

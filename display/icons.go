@@ -136,7 +136,7 @@ func fillPaths(outlines string, size int, holes bool) *image.Alpha {
 		path.Draw(one, one.Rect, image.Opaque, image.Point{})
 		draw.Draw(all, all.Rect, one, image.Point{}, draw.Over)
 	}
-	for i := 0; i < len(words); i++ {
+	for i := range words {
 		command := words[i][0]
 		if strings.IndexByte("MmOoBb", command) >= 0 {
 			path = nil

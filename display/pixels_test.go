@@ -64,7 +64,7 @@ func TestReasonsInPixels(t *testing.T) {
 	lines := []phone.LineView{line(1, "1001", phone.LineRegistered)}
 	soft := [4]string{"Redial", "", "", "Close"}
 	for _, r := range phone.Reasons() {
-		for _, size := range pixelScreens {
+		for _, size := range append([]screenSize{{112, 56}}, pixelScreens...) {
 			for _, v := range []phone.View{
 				{Showing: phone.ShowFailed, Network: true, Lines: lines, Line: 1, Why: r, Peer: "1002", Soft: soft},
 				{Showing: phone.ShowIdle, Network: true, Lines: lines, Line: 1, Notice: r, Soft: soft, Missed: 1, MissedPeer: "1002"},
@@ -76,7 +76,10 @@ func TestReasonsInPixels(t *testing.T) {
 						break // there is room for all at once
 					}
 					for _, w := range texts(p, v, size.width, size.height) {
-						if !slices.Contains([]string{"1001", "1002", "Redial", "Close", "Connected", "0:00"}, w.text) {
+						if !w.at.In(image.Rect(0, 0, size.width, size.height)) {
+							t.Errorf("%v on %v, %s: %q leaves the screen: %v", r, size, v.Showing, w.text, w.at)
+						}
+						if !slices.Contains([]string{"1001", "1002", "Redial", "Close", "Connected", "0:00"}, w.text) && (w.text != r.Title || !slices.Contains(read, r.Title)) {
 							read = append(read, w.text)
 						}
 					}
@@ -171,6 +174,48 @@ func TestRows(t *testing.T) {
 	}
 }
 
+func TestGlass(t *testing.T) {
+	if size := Glass(Text(scenes()[0].view, 4, 20), true).Bounds().Size(); size != image.Pt(515, 179) {
+		t.Errorf("4x20 is %v", size)
+	}
+	lit := Glass([]string{"1001"}, true)
+	for name, other := range map[string]image.Image{"without light": Glass([]string{"1001"}, false), "with other words": Glass([]string{"1002"}, true)} {
+		if _, differs := firstDifference(lit, other); !differs {
+			t.Errorf("the picture %s is the same", name)
+		}
+	}
+	for _, rows := range [][]string{nil, {""}, {"\xff\x00é€漢"}, make([]string, 1000), {strings.Repeat("x", 10000)}} {
+		if size := Glass(rows, true).Bounds().Size(); size.X > 1000 || size.Y > 400 {
+			t.Errorf("%d rows are a picture of %v", len(rows), size)
+		}
+	}
+}
+
+// Each letter of an LCD has its own picture.
+func TestDotLetters(t *testing.T) {
+	table := dotTable(dotLetters, 5, 7)
+	seen := make(map[dotGlyph]rune)
+	for r := ' ' + 1; r < 0x100; r++ {
+		if !lcdHas(r) {
+			continue
+		}
+		g := table[r]
+		if g == (dotGlyph{}) {
+			t.Errorf("%q has no picture", r)
+		}
+		if other, twice := seen[g]; twice {
+			t.Errorf("%q looks like %q", r, other)
+		}
+		seen[g] = r
+	}
+	tiny := dotTable(tinyLetters, 5, 5)
+	for _, r := range "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" {
+		if tiny[r] == (dotGlyph{}) {
+			t.Errorf("%q has no small picture", r)
+		}
+	}
+}
+
 func TestAge(t *testing.T) {
 	for d, want := range map[time.Duration]string{-time.Hour: "now", 59 * time.Second: "now", 5 * time.Minute: "5 min", 61 * time.Minute: "1 h", 24 * time.Hour: "1 day", 72 * time.Hour: "3 days"} {
 		if got := age(d); got != want {
@@ -199,8 +244,7 @@ func randomView(seed uint64) phone.View {
 	number := func() int { return r.IntN(1<<r.IntN(12)) - 2 }
 	flip := func() bool { return r.IntN(2) == 0 }
 	reason := func() phone.Reason {
-		all := phone.Reasons()
-		return []phone.Reason{{}, {Title: word(), Hint: word()}, all[r.IntN(len(all))]}[r.IntN(3)]
+		return []phone.Reason{{}, {Title: word(), Hint: word()}, phone.NoReply, phone.ServerNotFound}[r.IntN(4)]
 	}
 	states := []phone.LineState{phone.LineDisabled, phone.LineUnregistered, phone.LineRegistering, phone.LineRegistered, phone.LineFailed, "?"}
 	calls := []phone.CallState{phone.StateDialing, phone.StateProceeding, phone.StateRinging, phone.StateIncoming, phone.StateConnected, phone.StateHeld, phone.StateRemoteHeld, phone.StateTransferring, phone.StateEnded, "?"}

@@ -292,9 +292,8 @@ func (c small) lines(r image.Rectangle, lines []entry) {
 
 func (c small) oneLine(r image.Rectangle, e entry) {
 	rows := c.dots.wrap(e.hint, r.Dx())
-	h := row16 + row7 + len(rows)*8
-	if h > r.Dy() {
-		rows = rows[:max((r.Dy()-row16-row7)/8, 0)]
+	if row16+row7+len(rows)*8 > r.Dy() {
+		rows = nil // half a hint is none
 	}
 	r = centred(r, row16+row7+len(rows)*8)
 	c.text(top(&r, row16), c.fitting(e.left, r.Dx()), centre, e.left, light, dark)

@@ -1,9 +1,6 @@
 package phone
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // A Reason says why something ended or failed, in words for the screen: the Title is at most 16
 // characters long, the Hint fits two rows of 20, broken between words. The zero Reason is none.
@@ -175,9 +172,14 @@ func Reasons() []Reason {
 		ServerNotFound, Unreachable, NotTrusted, NoCodec, NoSound, SoundFailed, HoldRefused, ResumeRefused,
 		Stopping,
 	}
+	listed := make(map[Reason]bool)
+	for _, r := range all {
+		listed[r] = true
+	}
 	for code := 300; code < 700; code++ {
 		for _, r := range []Reason{ReasonFor(code), ReasonForLine(code)} {
-			if !slices.Contains(all, r) {
+			if !listed[r] {
+				listed[r] = true
 				all = append(all, r)
 			}
 		}
