@@ -206,7 +206,7 @@ func (h *demoHub) state() demoState {
 	xs := h.x.Status()
 	for _, p := range xs.Proxies {
 		word, _, _ := strings.Cut(string(p.Mode), "=")
-		d := demoProxy{Name: p.Name, Mode: word, ModeLabel: word, Registrations: []string{}}
+		d := demoProxy{Name: p.Name, Mode: word, ModeLabel: word, Addresses: []string{}, Registrations: []string{}}
 		for _, m := range s.Modes {
 			if m.Mode == word {
 				d.ModeLabel = m.Label
@@ -222,7 +222,7 @@ func (h *demoHub) state() demoState {
 		}
 		s.Proxies = append(s.Proxies, d)
 	}
-	s.DNS = demoDNS{Mode: string(xs.DNS.Mode), Address: xs.DNS.Addr.String(), Queries: xs.DNS.Queries, Zone: xs.DNS.Zone}
+	s.DNS = demoDNS{Mode: string(xs.DNS.Mode), Address: xs.DNS.Addr.String(), Queries: xs.DNS.Queries, Zone: append([]string{}, xs.DNS.Zone...)}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s.DNS.Order = h.order
