@@ -3,6 +3,8 @@ package phone
 import (
 	"slices"
 	"time"
+
+	"dialtone/keypad"
 )
 
 // A line is one line as configured, and how it stands.
@@ -21,7 +23,6 @@ func (p *Phone) configure(c Config) {
 			*d = def
 		}
 	}
-	set(&c.Interdigit, defaultInterdigit)
 	set(&c.OffHook, defaultOffHook)
 	set(&c.RingTimeout, defaultRingTimeout)
 	set(&c.NoticeTime, defaultNoticeTime)
@@ -29,7 +30,9 @@ func (p *Phone) configure(c Config) {
 	if c.Appearances < 1 {
 		c.Appearances = defaultAppearances
 	}
-	p.dial.Plan.Long = max(c.Interdigit, 0)
+	if c.Timers == (keypad.Timers{}) {
+		c.Timers = keypad.DefaultTimers()
+	}
 
 	var lines []line
 	for _, lc := range c.Lines {

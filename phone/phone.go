@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"dialtone/hal"
+	"dialtone/keypad"
 )
 
 // An ID names one call for as long as the phone runs. Calls the phone places are odd, allotted
@@ -293,9 +294,9 @@ func (Route) action()         {}
 // beside it; a negative one means never.
 type Config struct {
 	Lines []LineConfig
-	// Interdigit is how long the phone waits off-hook for one more digit before it sends the number
-	// (Interdigit_Long_Timer, 10 s).
-	Interdigit time.Duration
+	// Timers are how long the phone waits off-hook for one more digit (Interdigit_Long_Timer and
+	// Interdigit_Short_Timer; both zero: keypad.DefaultTimers).
+	Timers keypad.Timers
 	// OffHook is how long it waits for the first digit before the dial tone becomes a reorder tone
 	// (15 s).
 	OffHook time.Duration
@@ -328,6 +329,8 @@ type LineConfig struct {
 	MakeCallWithoutReg bool
 	// DND refuses every call to it, as busy.
 	DND bool
+	// Plan says which numbers can be dialed on it; nil: any.
+	Plan *keypad.Plan `json:"-"`
 }
 
 // MaxVolume is the loudest.

@@ -20,7 +20,7 @@ func wrap(text string, width int) (rows []string) {
 func TestReasonsFitTheScreen(t *testing.T) {
 	all := []Reason{
 		HungUp, Finished, Declined, MissedCall, AnsweredElsewhere, NotDisturbed, WasBusy,
-		NotRegistered, NoNetwork, NoLine, LineOff, LineInUse, NoNumber, BadNumber, LeftOffHook, NoReply,
+		NotRegistered, NoNetwork, NoLine, LineOff, LineInUse, NoNumber, BadNumber, LeftOffHook, NoReply, NotInPlan, NumberBarred,
 		ServerNotFound, Unreachable, NotTrusted, NoCodec, NoSound, SoundFailed, HoldRefused,
 		ResumeRefused, Stopping,
 	}

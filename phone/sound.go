@@ -55,6 +55,8 @@ func (p *Phone) wanted() sound {
 		if l := p.lineAt(p.line); l != nil && l.messages {
 			want.tone = ToneMessages
 		}
+	case p.dialing() && p.dial.OutsideTone():
+		want.tone = ToneOutsideDial
 	}
 	return want
 }

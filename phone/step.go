@@ -9,7 +9,6 @@ import (
 
 // Implementation constants: what a zero field of Config means, and times nobody sets.
 const (
-	defaultInterdigit  = 10 * time.Second
 	defaultOffHook     = 15 * time.Second
 	defaultRingTimeout = 180 * time.Second
 	defaultNoticeTime  = 5 * time.Second
@@ -240,8 +239,10 @@ func (p *Phone) timers(now time.Time) {
 		p.forgetAt = time.Time{}
 		p.dial.Clear()
 	}
-	if p.dialing() && p.dial.Expired(now) {
-		p.send(now)
+	if p.dialing() {
+		if v := p.dial.Expire(now); v != keypad.More {
+			p.heed(now, v)
+		}
 	}
 	if due(p.firstBy, now) {
 		if p.path == PathHandset {
@@ -331,18 +332,51 @@ func (p *Phone) offHook(now time.Time, path Path) {
 	p.failed = failure{}
 	p.forgetAt = time.Time{}
 	p.setNotice(now, Reason{})
-	if p.dial.Number() != "" {
-		p.send(now)
-		return
-	}
 	line, why := p.pick(p.line)
-	if why != (Reason{}) {
+	switch number := p.dial.Number(); {
+	case why != (Reason{}) && number != "":
+		p.call(now, number, p.line)
+		return
+	case why != (Reason{}):
 		p.fail(now, why)
 		return
 	}
 	p.line = line
-	p.dial.Lift(now, true)
-	p.firstBy = after(now, p.cfg.OffHook)
+	p.usePlan()
+	p.heed(now, p.dial.Lift(now, true))
+}
+
+// usePlan judges what is dialed by the plan of the line it will go out on.
+func (p *Phone) usePlan() {
+	number, _ := p.pick(p.line)
+	if l := p.lineAt(number); l != nil {
+		p.dial.Use(l.Plan, p.cfg.Timers)
+	} else {
+		p.dial.Use(nil, p.cfg.Timers)
+	}
+}
+
+// heed does what the dial plan says of the number.
+func (p *Phone) heed(now time.Time, v keypad.Verdict) {
+	why := NotInPlan
+	switch v {
+	case keypad.Send:
+		p.call(now, p.dial.Dialed(), p.line)
+		return
+	case keypad.Barred:
+		why = NumberBarred
+	case keypad.Reject:
+		if p.dial.Number() == "" {
+			why = LeftOffHook
+		}
+	default:
+		p.typed(now)
+		return
+	}
+	if p.path == PathNone {
+		p.path = p.freePath()
+	}
+	p.fail(now, why)
 }
 
 // fail lets an off-hook phone say why it cannot go on. A handset hears a tone until it is put back;

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"dialtone/hal"
-	"dialtone/keypad"
 )
 
 // keyDown takes a key pressed, or the handset put back.
@@ -85,7 +84,9 @@ func (p *Phone) keyHeld(now time.Time, k hal.Key) {
 	}
 	switch k {
 	case "0":
-		p.dial.Plus()
+		if v, ok := p.dial.Plus(now); ok {
+			p.heed(now, v)
+		}
 	case hal.Back:
 		for p.dial.Delete(now) {
 		}
@@ -285,19 +286,12 @@ func (p *Phone) digitKey(now time.Time, k hal.Key) {
 		}
 	}
 	before := p.dial.Number()
+	p.usePlan()
 	verdict := p.dial.Digit(now, k)
 	if p.dial.Number() != before {
 		p.do(KeyTone{k})
 	}
-	if verdict == keypad.Send {
-		if p.path == PathNone {
-			p.offHook(now, p.freePath())
-		} else {
-			p.send(now)
-		}
-		return
-	}
-	p.typed(now)
+	p.heed(now, verdict)
 }
 
 // typed starts the timers a changed number asks for.
@@ -313,10 +307,11 @@ func (p *Phone) typed(now time.Time) {
 	}
 }
 
-// send places the call to the number typed. There is none yet: nothing happens.
+// send submits the number typed. There is none yet: nothing happens.
 func (p *Phone) send(now time.Time) {
-	if number := p.dial.Number(); number != "" {
-		p.call(now, number, p.line)
+	if p.dial.Number() != "" {
+		p.usePlan()
+		p.heed(now, p.dial.Submit(now))
 	}
 }
 
@@ -395,6 +390,7 @@ func (p *Phone) lineKey(now time.Time, number int) {
 	case p.path == PathNone && p.waiting() != nil:
 	case p.dialing() && p.dial.Number() != "":
 		p.line = number // the number goes out on the other line
+		p.usePlan()
 	default:
 		p.newCall(now, number)
 	}
