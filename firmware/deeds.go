@@ -63,8 +63,16 @@ func (l *loop) do(now time.Time, a phone.Action) {
 		l.voice.StopTone()
 	case phone.StartRing:
 		l.voice.StartRing(ringCadence(l.settings, a.Line))
+	case phone.StartReminder:
+		l.voice.StartRing(cadenceOf(l.settings, l.settings.User.HoldReminderRing))
 	case phone.StopRing:
 		l.voice.StopRing()
+	case phone.PlayBeep:
+		if err := l.voice.PlayBeep(string(a.Tone)); err != nil {
+			l.log.Error("playing a beep", "err", err)
+		}
+	case phone.StopBeep:
+		l.voice.StopBeep()
 	case phone.KeyTone:
 		if d, ok := a.Key.Digit(); ok {
 			l.voice.KeyTone(string(d))
@@ -75,6 +83,8 @@ func (l *loop) do(now time.Time, a phone.Action) {
 		l.voice.SetMute(a.On)
 	case phone.Volume:
 		l.voice.SetVolume(a.Level)
+	case phone.SetDND:
+		l.setDND(now, a.On)
 	case phone.Route:
 		// One sound device serves handset, speaker and headset until boards have several.
 	default:
@@ -190,6 +200,14 @@ func (l *loop) relocate(id phone.ID) {
 	c.neg.Move(ip, port)
 	c.wanted, c.theirs, c.offers = c.holding, false, 0
 	l.queueSIP(sip.Reinvite{ID: sip.ID(id), Body: c.neg.Offer(c.holding)})
+}
+
+// setDND keeps do not disturb in the settings. It is in force when they are saved.
+func (l *loop) setDND(now time.Time, on bool) {
+	s := l.newest()
+	s.User.DNDSetting = on
+	l.decide(now, fmt.Sprintf("do not disturb is switched %s by key", map[bool]string{true: "on", false: "off"}[on]))
+	l.propose(change{settings: s})
 }
 
 // digit sends one digit the way the line's DTMF_Tx_Method says: RFC 4733 events, or INFO.

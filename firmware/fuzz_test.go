@@ -42,6 +42,8 @@ func (v *silentVoice) PlayTone(string) error                                   {
 func (v *silentVoice) StopTone()                                               {}
 func (v *silentVoice) StartRing(int)                                           {}
 func (v *silentVoice) StopRing()                                               {}
+func (v *silentVoice) PlayBeep(string) error                                   { return nil }
+func (v *silentVoice) StopBeep()                                               {}
 func (v *silentVoice) KeyTone(string)                                          {}
 func (v *silentVoice) SendDigit(int, string, time.Duration) error              { return nil }
 func (v *silentVoice) SetMute(bool)                                            {}

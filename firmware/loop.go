@@ -41,6 +41,8 @@ type voice interface {
 	StopTone()
 	StartRing(cadence int)
 	StopRing()
+	PlayBeep(name string) error
+	StopBeep()
 	KeyTone(digit string)
 	SendDigit(id int, digit string, d time.Duration) error
 	SetMute(on bool)
@@ -238,6 +240,10 @@ func (l *loop) note(now time.Time, what any) {
 // press translates a debounced key.
 func press(p keypad.Press) phone.Event {
 	switch {
+	case p.Flash:
+		return phone.HookFlash{}
+	case p.Repeat:
+		return phone.KeyRepeat{Key: p.Key}
 	case p.Long:
 		return phone.KeyHeld{Key: p.Key}
 	case p.Down:
@@ -272,6 +278,7 @@ func (l *loop) settle(now time.Time) {
 			l.log.Debug("step", "action", show(a))
 			l.do(now, a)
 		}
+		l.keys.Flash = l.brain.Flash()
 	}
 	l.queue, l.orders = nil, nil
 }

@@ -341,6 +341,7 @@ func (l *loop) notified(now time.Time, ev sip.Notify) {
 	case "message-summary":
 		if m, ok := parseSummary(ev.Body); ok {
 			l.mwi[ev.Line] = m
+			l.tell(phone.Messages{Line: ev.Line, New: m.New > 0})
 		}
 	case "report":
 		l.decide(now, "a server asked for a report, which this phone does not send")

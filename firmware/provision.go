@@ -114,6 +114,7 @@ func (l *loop) adoptSettings(now time.Time, s config.Settings) {
 	if rule := s.Provisioning.CustomCARule; rule != l.settings.Provisioning.CustomCARule {
 		l.trust(rule)
 	}
+	l.sayPlans(now, s, l.settings)
 	l.settings, l.sockets = s, sockets
 	l.sip(now, sip.Configure{Config: sipConfig(s, l.addrs, sockets, nil)})
 	l.tell(phone.Configure{Config: phoneConfig(s)})
@@ -136,6 +137,7 @@ func (l *loop) configureVoice(s config.Settings) {
 // begun plans the first resync. The profile of -profile has been fetched by now; one the settings name is
 // fetched after every restart (Resync_On_Reset, reference B.5).
 func (l *loop) begun(now time.Time, in begun) {
+	l.sayPlans(now, l.settings, config.Default())
 	p := &l.provided
 	if p.flag == "" && in.Profile != "" { // a replay
 		p.flag, p.rule = in.Profile, in.Profile
