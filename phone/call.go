@@ -191,6 +191,7 @@ func (p *Phone) incoming(now time.Time, ev Incoming) {
 func (p *Phone) answer(now time.Time, c *call, path Path) {
 	p.leave(now)
 	p.stopDialing()
+	p.setNotice(now, Reason{})
 	p.path, c.ringUntil = path, time.Time{}
 	p.muted = false
 	p.take(c)

@@ -156,6 +156,7 @@ func (p *Phone) resume(now time.Time, c *call) {
 		p.path = p.freePath()
 	}
 	c.wantHold = false
+	p.setNotice(now, Reason{})
 	p.askHold(c)
 }
 

@@ -128,7 +128,7 @@ func (p *Phone) View() View {
 		v.Lines = append(v.Lines, lv)
 	}
 	line, why := p.pick(p.line)
-	v.Line, v.CanCall = line, why == Reason{}
+	v.Line, v.CanCall = line, why == Reason{} || why == LineInUse // the screen shows itself that it is in use
 	front := p.front()
 	for _, c := range p.calls {
 		v.Calls = append(v.Calls, CallView{
