@@ -182,6 +182,7 @@ func (l *loop) handle(now time.Time, in any) {
 	}
 	l.count.inputs++
 	if l.count.inputs == 1 {
+		l.sayPlans(now, l.settings, config.Default())
 		l.sip(now, sip.Tick{}) // the agent begins to register
 	}
 	switch in := in.(type) {

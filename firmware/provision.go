@@ -137,7 +137,6 @@ func (l *loop) configureVoice(s config.Settings) {
 // begun plans the first resync. The profile of -profile has been fetched by now; one the settings name is
 // fetched after every restart (Resync_On_Reset, reference B.5).
 func (l *loop) begun(now time.Time, in begun) {
-	l.sayPlans(now, l.settings, config.Default())
 	p := &l.provided
 	if p.flag == "" && in.Profile != "" { // a replay
 		p.flag, p.rule = in.Profile, in.Profile
