@@ -25,6 +25,7 @@ type conversation struct {
 	talking bool              // the user is joined with it
 	holding bool              // we hold the far end
 	wanted  bool              // what our re-INVITE under way asks for: hold, or not
+	asking  bool              // the brain waits for HoldDone
 	theirs  bool              // an offer of the far end came first
 	offers  int               // times ours was made anew for that
 	held    bool              // the far end holds us
@@ -124,7 +125,7 @@ func (l *loop) reoffer(now time.Time, id phone.ID, hold bool) {
 		l.tell(phone.HoldDone{ID: id, On: hold})
 		return
 	}
-	c.wanted, c.theirs, c.offers = hold, false, 0
+	c.wanted, c.asking, c.theirs, c.offers = hold, true, false, 0
 	l.sip(now, sip.Reinvite{ID: sip.ID(id), Body: c.neg.Offer(hold)})
 }
 
@@ -198,8 +199,11 @@ func (l *loop) relocate(id phone.ID) {
 	}
 	c.rtp = netip.AddrPortFrom(ip, port)
 	c.neg.Move(ip, port)
-	c.wanted, c.theirs, c.offers = c.holding, false, 0
-	l.queueSIP(sip.Reinvite{ID: sip.ID(id), Body: c.neg.Offer(c.holding)})
+	if !c.asking { // else the hold that is asked for is asked for from there
+		c.wanted = c.holding
+	}
+	c.theirs, c.offers = false, 0
+	l.queueSIP(sip.Reinvite{ID: sip.ID(id), Body: c.neg.Offer(c.wanted)})
 }
 
 // setDND keeps do not disturb in the settings. It is in force when they are saved.

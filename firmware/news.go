@@ -239,6 +239,7 @@ func (l *loop) reanswered(ev sip.Reanswered) {
 	if ok {
 		c.holding = c.wanted
 	}
+	c.asking = false
 	l.tell(phone.HoldDone{ID: id, On: c.wanted, OK: ok})
 }
 

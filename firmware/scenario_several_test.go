@@ -332,6 +332,34 @@ func TestSeveralCalls(t *testing.T) {
 			bye(first)
 			leave(p, second)
 		}},
+		{"address-change-on-hold", "Another address while a hold is asked for: it is asked for from there, and the call can be taken back.", func(b *bench) {
+			p, f := b.registered(), b.server
+			first, _ := onCall(p)
+			p.press("hold")
+			f.wantOf("a hold that nobody answers", first, "INVITE")
+			p.readdress("10.0.0.51")
+			b.after(503 * time.Millisecond)
+			for _, what := range []string{"the hold comes from the new address", "and so does the voice"} {
+				again := f.wantOf(what, first, "INVITE")
+				if at := addrPort(again.from).Addr(); at != p.at() || sdpDirection(again.body) != "sendonly" {
+					b.Errorf("%s: from %s the call is %s", what, at, sdpDirection(again.body))
+				}
+				f.answer(again, 200, f.sdp("recvonly"))
+				f.want("acknowledged", "ACK")
+			}
+			b.after(1003 * time.Millisecond)
+			p.wantStates("held", phone.StateHeld)
+			p.press("hold")
+			again := f.wantOf("taken back", first, "INVITE")
+			f.answer(again, 200, f.sdp("sendrecv"))
+			f.want("acknowledged", "ACK")
+			v := f.speak(again.body)
+			defer v.close()
+			p.wantVoices("taken back at the new address", v)
+			d := f.dialogOf(again, "")
+			d.local = again.get("To")
+			leave(p, d)
+		}},
 		{"new-call", "A new call while talking, by soft key; it is over, and the first is taken back.", func(b *bench) {
 			p, f := b.registered(), b.server
 			first, invite := onCall(p)
