@@ -230,6 +230,8 @@ func TestReplay(t *testing.T) {
 			second.request("BYE")
 			second.want("the second goes", 200, "BYE")
 			leave(p, d)
+			p.press("down", "right", "soft4", "soft3")
+			b.after(1003 * time.Millisecond)
 		},
 		"settings and questions": func(b *bench, p *desk) {
 			p.shelf.offer("http://10.0.0.2/p.xml", profile("Display_Name_1_=Ann", "Password_1_=recorded", "SIP_T1=seven"))
