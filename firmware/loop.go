@@ -44,6 +44,8 @@ type voice interface {
 	StopTone()
 	StartRing(cadence int)
 	StopRing()
+	PlayBeep(name string) error
+	StopBeep()
 	KeyTone(digit string)
 	SendDigit(id int, digit string, d time.Duration) error
 	SetMute(on bool)
@@ -189,6 +191,7 @@ func (l *loop) handle(now time.Time, in any) {
 	}
 	l.count.inputs++
 	if l.count.inputs == 1 {
+		l.sayPlans(now, l.settings, config.Default())
 		l.sip(now, sip.Tick{}) // the agent begins to register
 	}
 	switch in := in.(type) {
@@ -252,6 +255,10 @@ func (l *loop) pressed(now time.Time) {
 // press translates a debounced key.
 func press(p keypad.Press) phone.Event {
 	switch {
+	case p.Flash:
+		return phone.HookFlash{}
+	case p.Repeat:
+		return phone.KeyRepeat{Key: p.Key}
 	case p.Down && p.Long:
 		return phone.KeyHeld{Key: p.Key}
 	case p.Down:
@@ -286,6 +293,7 @@ func (l *loop) settle(now time.Time) {
 			l.log.Debug("step", "action", show(a))
 			l.do(now, a)
 		}
+		l.keys.Flash = l.brain.Flash()
 	}
 	l.queue, l.orders = nil, nil
 }

@@ -23,6 +23,8 @@ var (
 	LineInUse      = Reason{"Line in use", "End the other call first"}
 	NoNumber       = Reason{"No number", "Nothing was dialed before"}
 	BadNumber      = Reason{"Wrong number", "It cannot be dialed like this"}
+	NotInPlan      = Reason{"Not in dial plan", "This line has no such number"}
+	NumberBarred   = Reason{"Number barred", "The settings forbid to call it"}
 	LeftOffHook    = Reason{"Handset is off", "Put it back or dial a number"}
 	NotConfirmed   = Reason{"Call lost", "The other side did not confirm"}
 	NoReply        = Reason{"No reply", "The phone system does not answer"}
@@ -170,7 +172,7 @@ func Reasons() []Reason {
 		HungUp, Finished, Declined, MissedCall, AnsweredElsewhere, NotDisturbed, WasBusy, NotRegistered,
 		NoNetwork, NoLine, LineOff, LineInUse, NoNumber, BadNumber, LeftOffHook, NotConfirmed, NoReply,
 		ServerNotFound, Unreachable, NotTrusted, NoCodec, NoSound, SoundFailed, HoldRefused, ResumeRefused,
-		Stopping,
+		Stopping, NotInPlan, NumberBarred,
 	}
 	listed := make(map[Reason]bool)
 	for _, r := range all {
