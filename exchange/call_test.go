@@ -321,3 +321,27 @@ func TestLateOffer(t *testing.T) {
 		d.bye()
 	})
 }
+
+// Echoes that were set on each other would talk without end.
+func TestEchoIsPolite(t *testing.T) {
+	inLab(t, nil, func(l *lab) {
+		u := l.phone("1001", "udp", "a")
+		defer u.close()
+		u.register(600)
+		d := u.call("600")
+		for range maxEcho + 100 {
+			d.say(8, make([]byte, 160))
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(100 * time.Millisecond)
+		if n := len(u.media); n != maxEcho {
+			t.Errorf("%d packets came back in a second, want %d", n, maxEcho)
+		}
+		time.Sleep(time.Second)
+		d.say(8, make([]byte, 160))
+		time.Sleep(100 * time.Millisecond)
+		if n := len(u.media); n != maxEcho+1 {
+			t.Errorf("%d packets came back in the end", n)
+		}
+	})
+}

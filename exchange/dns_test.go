@@ -180,6 +180,28 @@ func TestDNSModes(t *testing.T) {
 	})
 }
 
+// What does not fit into a datagram comes by TCP.
+func TestDNSTruncates(t *testing.T) {
+	change := func(c *Config) {
+		for i := range maxProxies - 2 {
+			p := ProxyConfig{Name: "a-proxy-with-a-rather-long-name-of-its-own-" + itoa(i), Addr: c.Proxies[0].Addr, Port: uint16(6000 + i)}
+			c.Proxies = append(c.Proxies, p)
+		}
+	}
+	inLab(t, change, func(l *lab) {
+		name := "_sip._udp.example.test."
+		if r := l.ask("udp", name, dns.TypeSRV, false); !r.Truncated {
+			t.Errorf("%d answers in %d octets", len(r.Answer), r.Len())
+		}
+		if r := l.ask("udp", name, dns.TypeSRV, true); len(r.Answer) != maxProxies {
+			t.Errorf("EDNS: %v", r)
+		}
+		if r := l.ask("tcp", name, dns.TypeSRV, false); r.Truncated || len(r.Answer) != maxProxies {
+			t.Errorf("TCP: %v", r)
+		}
+	})
+}
+
 func FuzzDNS(f *testing.F) {
 	for _, kind := range []uint16{dns.TypeSRV, dns.TypeNAPTR, dns.TypeANY} {
 		data, err := new(dns.Msg).SetQuestion("_sip._udp.example.test.", kind).Pack()

@@ -65,7 +65,9 @@ func TestTwoPhones(t *testing.T) {
 			defer called.close()
 			caller.register(600)
 			called.register(600)
-			_, to := conversation(caller, called)
+			from, to := conversation(caller, called)
+			wantRoutes(from, f[0], f[1], way)
+			wantRoutes(to, f[2], f[3], way)
 			to.send(to.request("BYE", nil))
 			caller.send(respondTo(caller.want("the called hangs up", "BYE"), 200, ""))
 			to.want("BYE is answered", 200)
@@ -76,6 +78,63 @@ func TestTwoPhones(t *testing.T) {
 		t.Run("virtual "+way, func(t *testing.T) { inLab(t, nil, play) })
 		t.Run("loopback "+way, func(t *testing.T) { onLoopback(t, nil, play) })
 	}
+}
+
+// wantRoutes checks that a dialog's first hop is the proxy a phone knows, by its transport: RFC 5658.
+func wantRoutes(d *talk, transport, proxy, way string) {
+	d.Helper()
+	first, _ := parseURI(inBrackets(d.routes[0]))
+	if got := first.addr(); got != d.ProxyAddr(proxy, transport) || transport == "tcp" && first.param("transport") != "tcp" {
+		d.Errorf("%s: the first hop of %s is %s", way, d.user, d.routes[0])
+	}
+	want := 1
+	if f := strings.Fields(way); f[0] != f[2] || f[1] != f[3] {
+		want = 2
+	}
+	if len(d.routes) != want {
+		d.Errorf("%s: the route set is %q", way, d.routes)
+	}
+}
+
+// A response whose branch is none of ours goes nowhere.
+func TestForgedResponse(t *testing.T) {
+	inLab(t, nil, func(l *lab) {
+		u, victim := l.phone("1001", "udp", "a"), l.phone("1002", "udp", "a")
+		defer u.close()
+		defer victim.close()
+		m := respondTo(u.request("OPTIONS", "sip:x@example.test"), 200, "x")
+		m.set("Via", "SIP/2.0/UDP "+victim.at.String()+";branch=z9hG4bKv")
+		m.push("Via", "SIP/2.0/UDP "+u.server.String()+";branch=z9hG4bK0-000000000000000000000000")
+		u.send(m)
+		victim.nothing("a forged response", time.Second)
+		m.set("Via", "SIP/2.0/UDP "+u.server.String()+";branch="+l.proxies[0].branch(m.all("Via")[1]))
+		u.send(m)
+		victim.want("the branch decides", 200)
+	})
+}
+
+// Late messages keep their order when a proxy gets faster.
+func TestSlowKeepsOrder(t *testing.T) {
+	inLab(t, nil, func(l *lab) {
+		u := l.phone("1001", "udp", "a")
+		defer u.close()
+		l.SetMode("a", "slow=3s")
+		first := u.request("OPTIONS", "sip:example.test")
+		u.send(first)
+		time.Sleep(time.Second)
+		l.SetMode("a", "slow=100ms")
+		second := u.request("OPTIONS", "sip:example.test")
+		u.send(second)
+		time.Sleep(10 * time.Millisecond)
+		l.SetMode("a", Normal)
+		third := u.request("OPTIONS", "sip:example.test")
+		u.send(third)
+		for _, m := range []*message{first, second, third} {
+			if r := u.want("the answers come", 200); r.get("CSeq") != m.get("CSeq") {
+				t.Errorf("%s comes, want %s", r.get("CSeq"), m.get("CSeq"))
+			}
+		}
+	})
 }
 
 // A call that was set up through a goes on through b.
