@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -19,10 +20,13 @@ type Extension func(c *Call)
 
 // extensions are the numbers every exchange has.
 func extensions() map[string]Extension {
-	melody, short := synthesise(tune, tuneBeat), synthesise(jingle, tuneBeat)
+	// Made when first wanted: an exchange starts at once, also on a small machine.
+	melody := sync.OnceValue(func() []int16 { return synthesise(tune, tuneBeat) })
+	short := sync.OnceValue(func() []int16 { return synthesise(jingle, tuneBeat) })
 	melodyFor := func(c *Call) {
+		samples := melody()
 		if c.Answer() {
-			c.Play(melody, true)
+			c.Play(samples, true)
 		}
 	}
 	return map[string]Extension{
@@ -46,17 +50,18 @@ func extensions() map[string]Extension {
 			}
 		},
 		"606": func(c *Call) { // calls back
+			samples := short()
 			if !c.Answer() {
 				return
 			}
-			c.Play(short, false)
+			c.Play(samples, false)
 			c.Hangup()
 			if !c.x.pause(callBackTime) {
 				return
 			}
 			c.x.mu.Lock()
 			defer c.x.mu.Unlock()
-			err := c.x.inside.dial(c.number, c.peer, c.home(), func(back *Call) { back.Play(short, false) })
+			err := c.x.inside.dial(c.number, c.peer, c.home(), func(back *Call) { back.Play(samples, false) })
 			if err != nil {
 				c.x.say("%s cannot call back: %v", c.number, err)
 			}

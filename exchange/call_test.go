@@ -99,12 +99,16 @@ func TestTuneLoops(t *testing.T) {
 	if n := len(s); n != 32*tuneBeat {
 		t.Errorf("the tune has %d samples", n)
 	}
-	step := 0
-	for i := range s {
-		step = max(step, int(math.Abs(float64(s[i])-float64(s[(i+1)%len(s)]))))
+	step, peak := 0.0, 0.0
+	for i := range len(s) - 1 {
+		step = max(step, math.Abs(float64(s[i])-float64(s[i+1])))
+		peak = max(peak, math.Abs(float64(s[i])))
 	}
-	if step > 9000 {
-		t.Errorf("a step of %d clicks", step)
+	if seam := math.Abs(float64(s[0]) - float64(s[len(s)-1])); seam > step/2 {
+		t.Errorf("a step of %.0f from the end to the beginning clicks", seam)
+	}
+	if peak < 8000 || peak > 30000 {
+		t.Errorf("the peak is %.0f", peak)
 	}
 }
 
@@ -315,5 +319,29 @@ func TestLateOffer(t *testing.T) {
 			t.Errorf("payload type %d", p.PayloadType)
 		}
 		d.bye()
+	})
+}
+
+// Echoes that were set on each other would talk without end.
+func TestEchoIsPolite(t *testing.T) {
+	inLab(t, nil, func(l *lab) {
+		u := l.phone("1001", "udp", "a")
+		defer u.close()
+		u.register(600)
+		d := u.call("600")
+		for range maxEcho + 100 {
+			d.say(8, make([]byte, 160))
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(100 * time.Millisecond)
+		if n := len(u.media); n != maxEcho {
+			t.Errorf("%d packets came back in a second, want %d", n, maxEcho)
+		}
+		time.Sleep(time.Second)
+		d.say(8, make([]byte, 160))
+		time.Sleep(100 * time.Millisecond)
+		if n := len(u.media); n != maxEcho+1 {
+			t.Errorf("%d packets came back in the end", n)
+		}
 	})
 }

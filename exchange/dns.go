@@ -227,8 +227,10 @@ func (d *dnsServer) answer(query []byte, size int) []byte {
 	}
 	d.queries++
 	r := new(dns.Msg).SetReply(&q)
-	if opt := q.IsEdns0(); opt != nil && size == plainDatagram {
-		size = max(plainDatagram, min(int(opt.UDPSize()), maxQuery))
+	if opt := q.IsEdns0(); opt != nil { // RFC 6891
+		if size == plainDatagram {
+			size = max(plainDatagram, min(int(opt.UDPSize()), maxQuery))
+		}
 		r.SetEdns0(maxQuery, false)
 	}
 	switch {

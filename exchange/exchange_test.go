@@ -2,8 +2,11 @@ package exchange
 
 import (
 	"bytes"
+	"net/netip"
 	"strings"
 	"testing"
+
+	"dialtone/sip/transport"
 )
 
 func TestEcho(t *testing.T) {
@@ -43,4 +46,16 @@ func TestEcho(t *testing.T) {
 			t.Errorf("calls that ended: %v", s.Calls)
 		}
 	})
+}
+
+func BenchmarkStart(b *testing.B) {
+	at := netip.MustParseAddr("127.0.0.1")
+	for b.Loop() {
+		x, err := New(Config{Domain: "example.test", Proxies: []ProxyConfig{{Name: "a", Addr: at}, {Name: "b", Addr: at}},
+			Net: func(netip.Addr) Net { return transport.System{} }, DNS: netip.AddrPortFrom(at, 0), Media: at})
+		if err != nil {
+			b.Fatal(err)
+		}
+		x.Close()
+	}
 }

@@ -137,3 +137,32 @@ func TestRegisterLimits(t *testing.T) {
 		stranger.want("and never let in", 403)
 	})
 }
+
+// A phone that comes back at another address replaces what it had registered; an old REGISTER does not.
+func TestRegisterReplaces(t *testing.T) {
+	inLab(t, nil, func(l *lab) {
+		u := l.phone("1001", "udp", "a")
+		defer u.close()
+		u.register(600)
+		send := func(seq int, contact string, code int) *message {
+			t.Helper()
+			m := u.request("REGISTER", "sip:example.test", "Contact: "+contact)
+			m.set("Call-ID", "same")
+			m.set("CSeq", itoa(seq)+" REGISTER")
+			u.authorize(m, nil, secret, "")
+			u.send(m)
+			return u.want("a REGISTER", code)
+		}
+		send(10, `<sip:1001@10.0.1.1:7001>;+sip.instance="<urn:uuid:1>";reg-id=1`, 200)
+		if r := send(11, `<sip:1001@10.0.1.1:7002>;+sip.instance="<urn:uuid:1>";reg-id=1`, 200); len(r.all("Contact")) != 2 || !strings.Contains(r.all("Contact")[1], "7002") {
+			t.Errorf("contacts: %q", r.all("Contact"))
+		}
+		if r := send(12, `<sip:1001@10.0.1.1:7003>;+sip.instance="<urn:uuid:1>";reg-id=2`, 200); len(r.all("Contact")) != 3 {
+			t.Errorf("contacts: %q", r.all("Contact"))
+		}
+		send(9, `<sip:1001@10.0.1.1:7002>;expires=0`, 500)
+		if n := len(l.Status().Proxies[0].Registrations); n != 3 {
+			t.Errorf("%d registrations", n)
+		}
+	})
+}

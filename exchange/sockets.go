@@ -331,10 +331,7 @@ func (p *proxy) send(to flow, data []byte) {
 	if len(p.late) == maxLate {
 		return
 	}
-	due := time.Now().Add(p.delay)
-	if n := len(p.late); n > 0 && p.late[n-1].due.After(due) {
-		due = p.late[n-1].due
-	}
+	due := time.Now().Add(p.delay) // or later: nothing overtakes
 	p.late = append(p.late, lateMessage{due, to, data})
 	if len(p.late) == 1 {
 		p.lateTimer = time.AfterFunc(time.Until(due), p.sendLate)

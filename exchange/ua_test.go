@@ -82,6 +82,7 @@ func inLab(t *testing.T, change func(*Config), play func(l *lab)) {
 		l.sim.Usual(simnet.Link{Delay: 5 * time.Millisecond})
 		defer l.sim.Close()
 		l.open(change)
+		defer l.Close()
 		play(l)
 		l.Close()
 		time.Sleep(3 * time.Minute) // streams that end
@@ -122,6 +123,7 @@ type ua struct {
 	server          netip.AddrPort
 	in              chan *message
 	broken          chan error
+	ready           chan struct{} // the connection can be written to
 	running         sync.WaitGroup
 	seq             int
 	auth            *digest.Challenge
@@ -171,8 +173,17 @@ func (u *ua) connect(proxy string) {
 	if u.transport == "tls" {
 		c = tls.Client(c, u.trust)
 	}
-	u.conn, u.broken = c, make(chan error, 1)
-	u.running.Go(func() { u.readStream(c, u.broken) })
+	u.conn, u.broken, u.ready = c, make(chan error, 1), make(chan struct{})
+	ready, broken := u.ready, u.broken
+	u.running.Go(func() {
+		// Reader and writer must not both wait for the handshake: one would hold a lock of the other, and
+		// virtual time would stand still.
+		if secure, ok := c.(*tls.Conn); ok {
+			secure.Handshake()
+		}
+		close(ready)
+		u.readStream(c, broken)
+	})
 }
 
 func (u *ua) close() {
@@ -182,6 +193,9 @@ func (u *ua) close() {
 		}
 		if s, ok := c.(net.Conn); ok && s == nil {
 			continue
+		}
+		if t, ok := c.(*tls.Conn); ok {
+			c = t.NetConn() // no last word: it might wait for the handshake
 		}
 		if c != nil {
 			c.Close()
@@ -251,6 +265,7 @@ func (u *ua) listen() {
 
 func (u *ua) raw(data []byte) {
 	if u.conn != nil {
+		<-u.ready
 		u.conn.Write(data)
 		return
 	}
