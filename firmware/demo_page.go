@@ -292,11 +292,11 @@ func (h *demoHub) guard(next http.Handler) http.Handler {
 	}
 	policy := fmt.Sprintf(demoSecurity, strings.Join(frames, " "))
 	allow := func(what string) string {
-		quoted := ""
+		var quoted strings.Builder
 		for _, f := range frames {
-			quoted += ` "` + f + `"`
+			quoted.WriteString(` "` + f + `"`)
 		}
-		return what + "=(self" + quoted + ")"
+		return what + "=(self" + quoted.String() + ")"
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.Host)

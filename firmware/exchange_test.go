@@ -92,7 +92,7 @@ func TestExchange(t *testing.T) {
 				p.wantScreen("it is registered", "Ready")
 
 				p.dial("600")
-				b.within("the echo answers", 10*time.Second, func() bool { return p.shows("In call") })
+				b.within("the echo answers", 10*time.Second, func() bool { return p.shows("Connected") })
 				b.after(2003 * time.Millisecond)
 				p.wantTone("the phone hears its own tone", 440)
 				if err := x.SetMode("a", exchange.Stop); err != nil {
@@ -110,12 +110,12 @@ func TestExchange(t *testing.T) {
 				p.wantHome()
 
 				p.dial("606")
-				b.within("606 answers", 10*time.Second, func() bool { return p.shows("In call") })
+				b.within("606 answers", 10*time.Second, func() bool { return p.shows("Connected") })
 				b.within("and hangs up", 10*time.Second, func() bool { return p.shows("Call ended") })
 				p.replace()
 				b.within("and calls back", 5*time.Second, func() bool { return p.shows("Incoming") })
 				p.lift()
-				b.within("the call back is answered", 5*time.Second, func() bool { return p.shows("In call") })
+				b.within("the call back is answered", 5*time.Second, func() bool { return p.shows("Connected") })
 				b.within("and over", 10*time.Second, func() bool { return p.shows("Call ended") })
 				p.replace()
 				b.after(10 * time.Second)

@@ -12,7 +12,7 @@ func newHandsetDesk(t *testing.T, change func(*Config)) *desk {
 	d := newDesk(t)
 	c := d.server.config
 	c.Handset = &Handset{Title: "Kitchen <1>"}
-	for _, key := range strings.Fields("1 2 3 4 5 6 7 8 9 * 0 # hook talk end hold mute speaker headset redial volup voldown up down left right ok back soft1 soft2 line1 line2 line3 line4 line5") {
+	for key := range strings.FieldsSeq("1 2 3 4 5 6 7 8 9 * 0 # hook talk end hold mute speaker headset redial volup voldown up down left right ok back soft1 soft2 line1 line2 line3 line4 line5") {
 		c.Handset.Keys = append(c.Handset.Keys, KeyCap{Key: key, Label: "cap of " + key})
 	}
 	if change != nil {

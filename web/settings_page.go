@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -311,9 +312,7 @@ func (s *Server) setSettings(w http.ResponseWriter, r *http.Request) {
 		s.silent(w, r, err)
 		return
 	}
-	for tag, why := range refused {
-		report.Refused[tag] = why
-	}
+	maps.Copy(report.Refused, refused)
 	after, ok := s.askSettings(w, r)
 	if !ok {
 		return
