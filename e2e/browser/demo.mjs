@@ -18,6 +18,8 @@ function check(sentence, ok, detail = "") {
 }
 let checks = 0;
 
+const shoot = (page, name, fullPage = false) => page.screenshot({ path: join(pictures, name + ".jpg"), type: "jpeg", quality: 80, fullPage });
+
 // until asks again and again, for what it waits for happens in another process.
 async function until(sentence, ask) {
   const end = Date.now() + patience;
@@ -87,7 +89,7 @@ class Handset {
   async keys(...names) { for (const k of names) await this.page.click(`[data-key="${k}"]`); }
   text() { return this.page.textContent("#lcd-text"); }
   shows(sentence, words) { return until(`${this.user} ${sentence}: the screen shows "${words}"`, async () => { const t = await this.text(); return t.includes(words) || { last: t }; }); }
-  picture(name) { return this.page.screenshot({ path: join(pictures, name + ".png") }); }
+  picture(name) { return shoot(this.page, name); }
   // hears waits for a tone in what the page plays.
   hears(sentence, hz) {
     return until(`${this.user} ${sentence}`, async () => {
@@ -144,7 +146,7 @@ try {
   await until("the voice goes on", async () => { const c = (await b.calls())[0]; return { ok: c?.rtp.rx_packets > before + 50, detail: `${c?.rtp.rx_packets - before} packets` }; });
   check("and nothing of it was lost", (await b.calls())[0].rtp.rx_lost === 0);
   await page.waitForTimeout(300);
-  await page.screenshot({ path: join(pictures, "demo.png"), fullPage: true });
+  await shoot(page, "demo", true);
   await page.setViewportSize({ width: 375, height: 812 });
   await page.waitForTimeout(300);
   check("the control page fits a telephone", (await page.evaluate(() => document.documentElement.scrollWidth)) <= 375);
@@ -167,12 +169,12 @@ try {
   await page.click("#submit");
   await page.waitForSelector(".result");
   check("two settings are applied, two refused", /2 settings were changed/.test(await page.textContent(".result")) && /2 were refused/.test(await page.textContent(".result")), (await page.textContent(".result")).replace(/\s+/g, " ").trim());
-  await page.screenshot({ path: join(pictures, "settings.png") });
+  await shoot(page, "settings");
   await page.goto(`${ann}/settings?page=Ext+1`);
   check("Dual_Registration_1_ is Yes from now on", (await page.inputValue("#i-Dual_Registration_1_")) === "Yes" && (await page.inputValue("#i-Alternate_Proxy_1_")) === "192.0.2.77");
   await page.setViewportSize({ width: 375, height: 812 });
   check("the settings fit a telephone", (await page.evaluate(() => document.documentElement.scrollWidth)) <= 375);
-  await page.screenshot({ path: join(pictures, "settings-phone.png") });
+  await shoot(page, "settings-phone");
   await a.page.setViewportSize({ width: 375, height: 812 });
   check("the handset fits a telephone", (await a.page.evaluate(() => document.documentElement.scrollWidth)) <= 375);
   await a.picture("handset-phone");
