@@ -102,6 +102,7 @@ type loop struct {
 	count    counters
 	shown    []string
 	frame    hal.Frame
+	frames   uint64     // frames drawn
 	seen     phone.View // what shown was made of, with a banner over it or not
 	covered  bool
 	painter  *display.Painter // of a screen of pixels
@@ -322,6 +323,7 @@ func (l *loop) show() {
 		return
 	}
 	l.shown, l.frame = rows, f
+	l.frames++
 	l.draw(f)
 }
 

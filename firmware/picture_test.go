@@ -50,6 +50,9 @@ func TestScreenOfPixels(t *testing.T) {
 	if same(covered, before) || !same(m.loop.frame.Image, before) {
 		t.Error("a banner is not drawn, or stays")
 	}
+	if got := m.loop.status(m.now).Picture; got < uint64(*drawn) {
+		t.Errorf("after %d frames the web is told of %d", *drawn, got)
+	}
 }
 
 func same(a, b image.Image) bool {

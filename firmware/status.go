@@ -25,6 +25,7 @@ func (l *loop) status(now time.Time) web.Status {
 		},
 		Handset:  handsetStatus(l.brain.View(), l.brain.Calls(), l.mwi),
 		Counters: l.count.list(),
+		Picture:  l.frames,
 	}
 	if l.provided.running {
 		s.Provisioning.Result = "running"

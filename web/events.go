@@ -30,7 +30,7 @@ const (
 	eventLine         = "line"         // LineStatus
 	eventCall         = "call"         // CallStatus
 	eventGone         = "gone"         // {"id":"c1"}: an ended call is no longer listed
-	eventScreen       = "screen"       // {"rows":[…]}
+	eventScreen       = "screen"       // {"rows":[…]}, also when only its picture is another
 	eventProvisioning = "provisioning" // ProvisioningStatus
 	eventHandset      = "handset"      // HandsetStatus: lamps, bell, hook
 	eventDecision     = "decision"     // {"at":"2026-11-22T12:00:00.000Z","text":"…"}
@@ -101,7 +101,7 @@ func (s *Server) Publish(status Status, rows []string) {
 	if !reflect.DeepEqual(steady.Handset, e.last.Handset) {
 		e.send(eventHandset, status.Handset)
 	}
-	if !slices.Equal(rows, e.rows) {
+	if !slices.Equal(rows, e.rows) || steady.Picture != e.last.Picture {
 		e.send(eventScreen, map[string][]string{"rows": rows})
 	}
 	e.last, e.rows = steady, rows

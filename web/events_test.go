@@ -119,6 +119,9 @@ func TestEvents(t *testing.T) {
 	status.Calls[0].Duration, status.Calls[0].RTP.TxPackets, status.Calls[0].RTP.MOSLQ, status.Provisioning.Next = 9, 999, 3, 1
 	d.server.Publish(status, slices.Clone(d.phone.screen.Rows))
 
+	status.Picture++
+	d.server.Publish(status, d.phone.screen.Rows)
+	next(eventScreen)
 	status.Lines[0].Servers = slices.Clone(status.Lines[0].Servers)
 	status.Lines[0].Servers[0].State = "down"
 	d.server.Publish(status, d.phone.screen.Rows)

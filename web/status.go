@@ -19,6 +19,9 @@ type Status struct {
 	// Counters are running totals for /metrics, which outlive the calls they come from. They are
 	// not part of the JSON.
 	Counters []Counter `json:"-"`
+	// Picture counts the pictures the screen showed. A screen of pixels may change where its text does
+	// not. It is not part of the JSON either.
+	Picture uint64 `json:"-"`
 }
 
 // PhoneStatus says which phone this is and how long it has been running.
