@@ -133,13 +133,17 @@ async function loadScreen() {
   loading = false;
 }
 
-// fit gives each pixel of the screen the same whole number of the display's, where that leaves it large.
+// fit gives each pixel of the screen the same whole number of the display's, where that leaves it large;
+// elsewhere the picture is smoothed. A tall screen leaves room for the keys below.
+const tallest = 360; // CSS pixels
 function fit(image) {
-  const width = image.naturalWidth;
+  const width = image.naturalWidth, height = image.naturalHeight;
   if (!width) return;
-  const room = glass.parentElement.clientWidth - 2 * parseFloat(getComputedStyle(glass.parentElement).paddingLeft), ratio = window.devicePixelRatio || 1;
-  let scale = Math.floor(room * ratio / width) / ratio;
-  if (scale * width < 0.66 * room) scale = room / width;
+  const bezel = glass.parentElement, ratio = window.devicePixelRatio || 1;
+  const most = Math.min((bezel.clientWidth - 2 * parseFloat(getComputedStyle(bezel).paddingLeft)) / width, tallest / height);
+  const whole = Math.floor(most * ratio) / ratio;
+  const scale = whole >= 0.75 * most ? whole : most;
+  image.classList.toggle("smooth", scale !== whole);
   image.style.width = `${Math.round(width * scale * 1000) / 1000}px`;
   image.style.height = "auto";
 }
