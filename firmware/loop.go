@@ -245,7 +245,7 @@ func press(p keypad.Press) phone.Event {
 		return phone.HookFlash{}
 	case p.Repeat:
 		return phone.KeyRepeat{Key: p.Key}
-	case p.Long:
+	case p.Long && p.Down:
 		return phone.KeyHeld{Key: p.Key}
 	case p.Down:
 		return phone.KeyDown{Key: p.Key}
