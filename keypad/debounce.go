@@ -87,6 +87,18 @@ func (d *Debouncer) Contact(now time.Time, c hal.Contact) {
 	}
 }
 
+// Set records the change of a switch that does not bounce, a key on a web page: it counts at once, and
+// becomes long like any other. A contact of an unknown key is dropped.
+func (d *Debouncer) Set(now time.Time, c hal.Contact) {
+	d.Contact(now, c)
+	for i := range d.keys {
+		if k := &d.keys[i]; k.key == c.Key && !k.settles.IsZero() {
+			k.settles = now
+		}
+	}
+	d.settle(now)
+}
+
 // Pressed returns the presses since it was last called, in the order they happened.
 func (d *Debouncer) Pressed(now time.Time) []Press {
 	d.settle(now)

@@ -128,11 +128,43 @@ func TestDebouncerAlmostLong(t *testing.T) {
 	}
 }
 
+// A key of a web page counts at once, and becomes long like any other.
+func TestDebouncerSet(t *testing.T) {
+	var d Debouncer
+	set := func(ms float64, key hal.Key, down bool, want ...Press) {
+		t.Helper()
+		d.Set(at(ms), hal.Contact{Key: key, Down: down})
+		if got := d.Pressed(at(ms)); !slices.Equal(got, want) {
+			t.Errorf("at %v ms: %v, want %v", ms, got, want)
+		}
+	}
+	set(0, hal.Hook, true)
+	set(0, hal.Hook, false, Press{Key: hal.Hook})
+	set(0, "0", true, Press{Key: "0", Down: true})
+	set(1, "0", true)
+	set(2, "smash", true)
+	if next := d.Next(); next != at(800) {
+		t.Errorf("the key becomes long at %v", next.Sub(start))
+	}
+	if got, want := d.Pressed(at(800)), []Press{{Key: "0", Down: true, Long: true}}; !slices.Equal(got, want) {
+		t.Errorf("held: %v, want %v", got, want)
+	}
+	set(900, "0", false, Press{Key: "0", Long: true})
+	set(900, "0", true, Press{Key: "0", Down: true})
+	set(900, "0", false, Press{Key: "0"})
+	d.Contact(at(1000), hal.Contact{Key: "0", Down: true}) // a real one bounces meanwhile
+	set(1001, "1", true, Press{Key: "1", Down: true})
+	if got, want := d.Pressed(at(1005)), []Press{{Key: "0", Down: true}}; !slices.Equal(got, want) {
+		t.Errorf("a contact that settles: %v, want %v", got, want)
+	}
+}
+
 // FuzzDebouncer: each key's presses and releases alternate, long comes between them, and the last
 // level that stood is the last told.
 func FuzzDebouncer(f *testing.F) {
 	f.Add([]byte{1, 0x81, 1, 0x01, 30, 0x81})
 	f.Add([]byte{0, 0x00, 200, 0x80, 3, 0x00})
+	f.Add([]byte{0, 0xc1, 3, 0x41, 0, 0x81, 2, 0xc1})
 	f.Fuzz(func(t *testing.T, script []byte) {
 		keys := []hal.Key{hal.Hook, "1", "2", "#"}
 		var d Debouncer
@@ -163,6 +195,10 @@ func FuzzDebouncer(f *testing.F) {
 			}
 			c := hal.Contact{Key: keys[script[i+1]%4], Down: script[i+1]&0x80 != 0}
 			level[c.Key] = c.Down
+			if script[i+1]&0x40 != 0 {
+				d.Set(now, c)
+				continue
+			}
 			d.Contact(now, c)
 		}
 		for !d.Next().IsZero() {

@@ -20,7 +20,6 @@ type oraclePlan struct {
 	alts  []oracleAlt
 	off   time.Duration // P; -1: none
 	call  string
-	plus  bool
 	short time.Duration // -1: none
 	long  time.Duration
 }

@@ -165,5 +165,29 @@ func ReasonForLine(code int) Reason {
 	return Reason{"Not registered", fmt.Sprintf("The server said %d", code)}
 }
 
+// Reasons returns every Reason there is, those of responses by their code: what each screen must have
+// room for.
+func Reasons() []Reason {
+	all := []Reason{
+		HungUp, Finished, Declined, MissedCall, AnsweredElsewhere, NotDisturbed, WasBusy, NotRegistered,
+		NoNetwork, NoLine, LineOff, LineInUse, NoNumber, BadNumber, LeftOffHook, NotConfirmed, NoReply,
+		ServerNotFound, Unreachable, NotTrusted, NoCodec, NoSound, SoundFailed, HoldRefused, ResumeRefused,
+		Stopping, NotInPlan, NumberBarred,
+	}
+	listed := make(map[Reason]bool)
+	for _, r := range all {
+		listed[r] = true
+	}
+	for code := 300; code < 700; code++ {
+		for _, r := range []Reason{ReasonFor(code), ReasonForLine(code)} {
+			if !listed[r] {
+				listed[r] = true
+				all = append(all, r)
+			}
+		}
+	}
+	return all
+}
+
 // busy reports whether the reason is that the other side is on the telephone: it has its own tone.
 func (r Reason) busy() bool { return r == reasons[486] || r == reasons[600] }

@@ -46,7 +46,8 @@ function show(state) {
     make("p", { class: "note" }, p.registrations.length ? "knows " + p.registrations.join(", ") : "knows nobody"))));
   draw("dns", state.dns, () => make("article", { "data-name": "dns" },
     make("h3", {}, state.dns.address, make("small", {}, `${state.dns.queries} questions so far`)),
-    switches("/api/dns", state.dns_modes, state.dns.mode),
+    switches("/api/dns", state.dns_modes, state.dns.mode), make("p", { class: "note" }, "Its records name the proxies"),
+    switches("/api/order", state.orders, state.dns.order),
     make("p", { class: "note" }, state.dns.zone.join(" · "))));
   draw("lines", state.phones, ...state.phones.map((p) => () => make("article", {},
     make("h3", {}, p.user + " ", make("span", { class: "badge " + p.state }, p.state), make("small", {}, p.active ? "by " + p.active : ""),
