@@ -7,6 +7,7 @@ import (
 
 	"dialtone/config"
 	"dialtone/hal"
+	"dialtone/keypad"
 	"dialtone/phone"
 	"dialtone/web"
 )
@@ -406,9 +407,11 @@ func TestSeveralCalls(t *testing.T) {
 			f.want("acknowledged", "ACK")
 			second := f.dialogOf(invite, "far")
 			b.after(1003 * time.Millisecond)
-			p.press("line1")
+			p.press("hold")
 			f.answer(f.wantOf("the second is put on hold", second, "INVITE"), 200, f.sdp2("recvonly"))
 			f.want("acknowledged", "ACK")
+			b.after(503 * time.Millisecond)
+			p.press("line1")
 			f.answer(f.wantOf("the first is taken back", first, "INVITE"), 200, f.sdp("sendrecv"))
 			f.want("acknowledged", "ACK")
 			b.after(1003 * time.Millisecond)
@@ -565,6 +568,25 @@ func TestDefaultPlan(t *testing.T) {
 	for _, l := range s.Line {
 		if got := dialPlan(l.DialPlan).String(); got != dialPlan("(").String() {
 			t.Errorf("the default of Dial_Plan_n_ is %s", got)
+		}
+	}
+}
+
+func TestPress(t *testing.T) {
+	for _, tt := range []struct {
+		press keypad.Press
+		want  phone.Event
+	}{
+		{keypad.Press{Key: hal.Hold, Down: true}, phone.KeyDown{Key: hal.Hold}},
+		{keypad.Press{Key: hal.Hold}, phone.KeyUp{Key: hal.Hold}},
+		{keypad.Press{Key: "0", Down: true, Long: true}, phone.KeyHeld{Key: "0"}},
+		{keypad.Press{Key: "0", Long: true}, phone.KeyUp{Key: "0"}},
+		{keypad.Press{Key: hal.VolUp, Down: true, Repeat: true}, phone.KeyRepeat{Key: hal.VolUp}},
+		{keypad.Press{Key: hal.Hook, Flash: true}, phone.HookFlash{}},
+		{keypad.Press{Key: hal.Hook, Down: true}, phone.KeyDown{Key: hal.Hook}},
+	} {
+		if got := press(tt.press); got != tt.want {
+			t.Errorf("%+v is %T%+v, want %T%+v", tt.press, got, got, tt.want, tt.want)
 		}
 	}
 }
