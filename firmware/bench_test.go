@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -177,6 +178,7 @@ type desk struct {
 	*bench
 	*sim.Handset
 	name   string // in the transcript; "": the only phone
+	hz     int    // what its user says
 	addr   netip.Addr
 	host   *simnet.Host
 	set    *phoneSet
@@ -199,7 +201,7 @@ type desk struct {
 // not run yet.
 func (b *bench) newDesk(name, addr string, settings ...string) *desk {
 	b.Helper()
-	p := &desk{bench: b, name: name, addr: netip.MustParseAddr(addr), done: make(chan error, 1)}
+	p := &desk{bench: b, name: name, hz: micHertz(name), addr: netip.MustParseAddr(addr), done: make(chan error, 1)}
 	p.host = b.net.Host(p.addr)
 	s := config.Default()
 	user := "1001"
@@ -225,7 +227,7 @@ func (b *bench) newDesk(name, addr string, settings ...string) *desk {
 		b.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(b.Output(), nil))
-	device, handset, err := model.Open(board.OpenOptions{Mic: "tone:440", Log: log})
+	device, handset, err := model.Open(board.OpenOptions{Mic: "tone:" + strconv.Itoa(p.hz), Log: log})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -270,6 +272,17 @@ func (b *bench) newDesk(name, addr string, settings ...string) *desk {
 	b.phones = append(b.phones, p)
 	b.mu.Unlock()
 	return p
+}
+
+// micHertz is what the user of a phone says: each another tone, so that one knows who is heard.
+func micHertz(name string) int {
+	switch name {
+	case "1002":
+		return 1100
+	case "1003":
+		return 1700
+	}
+	return 440
 }
 
 // at is the phone's address.
