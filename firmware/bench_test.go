@@ -55,12 +55,15 @@ type bench struct {
 	quiet bool            // packets are not written down any more
 }
 
-// A line of a transcript. Lines of one instant stand in the order of their class.
+// A line of a transcript. Lines of one instant stand in the order of their class, then of their phone.
 type line struct {
 	at    time.Duration
 	class int
 	text  string
 }
+
+// who is the phone a line is about; "": the only one, or the scenario itself.
+func (l line) who() string { return l.text[:strings.IndexAny(l.text, "*<>=~[")] }
 
 // Classes of lines, in the order in which one thing leads to another.
 const (
@@ -86,7 +89,9 @@ func (b *bench) note(format string, args ...any) {
 func (b *bench) transcript() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	slices.SortStableFunc(b.lines, func(x, y line) int { return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.class, y.class)) })
+	slices.SortStableFunc(b.lines, func(x, y line) int {
+		return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.class, y.class), cmp.Compare(x.who(), y.who()))
+	})
 	var out strings.Builder
 	for _, l := range b.lines {
 		fmt.Fprintf(&out, "%9.3f  %s\n", l.at.Seconds(), l.text)

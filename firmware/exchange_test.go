@@ -13,8 +13,8 @@ import (
 )
 
 // exchange opens two proxies, their DNS and their numbers beside the desk. Phones whose Proxy is
-// example.test find it.
-func (b *bench) exchange() *exchange.Exchange {
+// example.test find it. The zone names both proxies, a first, or those given.
+func (b *bench) exchange(servers ...string) *exchange.Exchange {
 	b.Helper()
 	addr := netip.MustParseAddr
 	x, err := exchange.New(exchange.Config{Domain: "example.test", Users: map[string]sip.Secret{"1001": "secret", "1002": "secret", "1003": "secret"},
@@ -24,6 +24,9 @@ func (b *bench) exchange() *exchange.Exchange {
 		b.Fatal(err)
 	}
 	b.Cleanup(x.Close)
+	if err := x.SetServers(servers...); err != nil {
+		b.Fatal(err)
+	}
 	return x
 }
 

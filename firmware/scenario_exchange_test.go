@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
 
 	"dialtone/exchange"
 	"dialtone/phone"
+	"dialtone/simnet"
 	"dialtone/web"
 )
 
@@ -79,6 +81,10 @@ func TestTwoPhones(t *testing.T) {
 		{"three-phones", "A third phone calls one of two that talk: it waits, is answered, swapped with the first and back; who is on hold hears nobody.", func(b *bench) {
 			_, d := b.desks(3)
 			p, q, r := d[0], d[1], d[2]
+			// 1003 is farther away, so that no two things happen at once.
+			a := b.net.Host(netip.MustParseAddr("10.0.0.11"))
+			b.net.Link(r.host, a, simnet.Link{Delay: oneWay + 2*time.Millisecond})
+			b.net.Link(a, r.host, simnet.Link{Delay: oneWay + 2*time.Millisecond})
 			p.do(web.Call{To: "1002"})
 			b.after(503 * time.Millisecond)
 			q.press("talk")
@@ -212,7 +218,8 @@ func TestBrokenProxy(t *testing.T) {
 		for _, mode := range []exchange.Mode{exchange.Silence, exchange.Refuse, exchange.Unavailable, exchange.Slow, exchange.Stop} {
 			t.Run(fmt.Sprintf("%s %s", transport, mode), func(t *testing.T) {
 				inBench(t, func(b *bench) {
-					x, d := b.desks(1, "SIP_Transport_1_="+transport, "Register_Expires_1_=60")
+					// A refusal is no reason to register somewhere else, and else it is believed for twenty minutes.
+					x, d := b.desks(1, "SIP_Transport_1_="+transport, "Register_Expires_1_=60", "Retry_Reg_RSC=5??")
 					p := d[0]
 					if err := x.SetMode("a", mode); err != nil {
 						t.Fatal(err)
@@ -225,8 +232,11 @@ func TestBrokenProxy(t *testing.T) {
 					c := p.status().Calls[0]
 					t.Logf("%s by %s: the call is %s (%s) after %s", mode, transport, c.State, c.Reason.Title, took)
 					if c.State == phone.StateConnected.String() {
+						if by := x.Status().Calls[0].Proxy; by != "b" && mode != exchange.Slow {
+							t.Errorf("the call goes by %s", by)
+						}
 						b.after(2003 * time.Millisecond)
-						p.wantTone("it is a call", 440)
+						p.wantTone("it is a call", float64(p.hz))
 					} else if c.Reason.Title == "" || !p.shows(c.Reason.Title) || mode == exchange.Slow {
 						t.Errorf("the call ended because of %+v, the screen shows %q", c.Reason, p.Screen())
 					}
@@ -240,7 +250,7 @@ func TestBrokenProxy(t *testing.T) {
 					p.dial("600")
 					b.within("calls work", 10*time.Second, func() bool { return p.shows("Connected") })
 					b.after(2003 * time.Millisecond)
-					p.wantTone("it hears itself", 440)
+					p.wantTone("it hears itself", float64(p.hz))
 					p.replace()
 					home(p)
 				})

@@ -171,18 +171,19 @@ func TestLosing(t *testing.T) {
 func TestNetworks(t *testing.T) {
 	runScenarios(t, []scenario{
 		{"dns-dead-at-start", "The name server is dead at the start: the phone goes on asking and registers when it is back.", func(b *bench) {
+			b.net.Host(netip.MustParseAddr("10.0.0.53")) // the machine runs: it refuses
 			p := b.newPhone("Proxy_1_=example.test")
 			b.after(40 * time.Second)
 			p.do(web.Call{To: "1002"})
 			b.after(20 * time.Second)
 			b.note("the name server is back")
-			b.exchange()
+			b.exchange("a")
 			b.after(10 * time.Minute)
 			p.wantScreen("registered after all", "Ready")
 			p.wantHome()
 		}},
 		{"dns-silent-at-start", "The name server says nothing at the start: as if it were dead, only later.", func(b *bench) {
-			x := b.exchange()
+			x := b.exchange("a")
 			dns := func(m exchange.DNSMode) {
 				b.note("the name server is %s", m)
 				if err := x.SetDNS(m); err != nil {
@@ -200,7 +201,7 @@ func TestNetworks(t *testing.T) {
 			p.wantHome()
 		}},
 		{"dns", "The proxy is a domain: SRV and A, then REGISTER; a call.", func(b *bench) {
-			b.exchange()
+			b.exchange("a")
 			p := b.newPhone("Proxy_1_=example.test")
 			b.after(1003 * time.Millisecond)
 			p.do(web.Call{To: "601"})
