@@ -57,7 +57,7 @@ func wantTalk(sentence string, p, q *desk) {
 	q.wantTone(sentence+": "+q.name+" hears "+p.name, float64(p.hz))
 }
 
-// wantDeaf checks that the user hears no other phone.
+// wantDeaf checks that the user hears none of the phones, the own one neither.
 func (p *desk) wantDeaf(sentence string) {
 	p.Helper()
 	heard := p.Heard()
