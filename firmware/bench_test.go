@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -54,12 +55,15 @@ type bench struct {
 	quiet bool            // packets are not written down any more
 }
 
-// A line of a transcript. Lines of one instant stand in the order of their class.
+// A line of a transcript. Lines of one instant stand in the order of their class, then of their phone.
 type line struct {
 	at    time.Duration
 	class int
 	text  string
 }
+
+// who is the phone a line is about; "": the only one, or the scenario itself.
+func (l line) who() string { return l.text[:strings.IndexAny(l.text, "*<>=~[")] }
 
 // Classes of lines, in the order in which one thing leads to another.
 const (
@@ -85,7 +89,9 @@ func (b *bench) note(format string, args ...any) {
 func (b *bench) transcript() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	slices.SortStableFunc(b.lines, func(x, y line) int { return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.class, y.class)) })
+	slices.SortStableFunc(b.lines, func(x, y line) int {
+		return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.class, y.class), cmp.Compare(x.who(), y.who()))
+	})
 	var out strings.Builder
 	for _, l := range b.lines {
 		fmt.Fprintf(&out, "%9.3f  %s\n", l.at.Seconds(), l.text)
@@ -177,6 +183,7 @@ type desk struct {
 	*bench
 	*sim.Handset
 	name   string // in the transcript; "": the only phone
+	hz     int    // what its user says
 	addr   netip.Addr
 	host   *simnet.Host
 	set    *phoneSet
@@ -199,7 +206,7 @@ type desk struct {
 // not run yet.
 func (b *bench) newDesk(name, addr string, settings ...string) *desk {
 	b.Helper()
-	p := &desk{bench: b, name: name, addr: netip.MustParseAddr(addr), done: make(chan error, 1)}
+	p := &desk{bench: b, name: name, hz: micHertz(name), addr: netip.MustParseAddr(addr), done: make(chan error, 1)}
 	p.host = b.net.Host(p.addr)
 	s := config.Default()
 	user := "1001"
@@ -225,7 +232,7 @@ func (b *bench) newDesk(name, addr string, settings ...string) *desk {
 		b.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(b.Output(), nil))
-	device, handset, err := model.Open(board.OpenOptions{Mic: "tone:440", Log: log})
+	device, handset, err := model.Open(board.OpenOptions{Mic: "tone:" + strconv.Itoa(p.hz), Log: log})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -270,6 +277,17 @@ func (b *bench) newDesk(name, addr string, settings ...string) *desk {
 	b.phones = append(b.phones, p)
 	b.mu.Unlock()
 	return p
+}
+
+// micHertz is what the user of a phone says: each another tone, so that one knows who is heard.
+func micHertz(name string) int {
+	switch name {
+	case "1002":
+		return 1100
+	case "1003":
+		return 1700
+	}
+	return 440
 }
 
 // at is the phone's address.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -11,17 +12,60 @@ import (
 	"dialtone/sip"
 )
 
-// exchange opens two proxies, their DNS and their numbers beside the desk.
-func (b *bench) exchange() *exchange.Exchange {
+// exchange opens two proxies, their DNS and their numbers beside the desk. Phones whose Proxy is
+// example.test find it. The zone names both proxies, a first, or those given.
+func (b *bench) exchange(servers ...string) *exchange.Exchange {
 	b.Helper()
 	addr := netip.MustParseAddr
-	x, err := exchange.New(exchange.Config{Domain: "example.test", Users: map[string]sip.Secret{"1001": "secret", "1002": "secret"},
+	x, err := exchange.New(exchange.Config{Domain: "example.test", Users: map[string]sip.Secret{"1001": "secret", "1002": "secret", "1003": "secret"},
 		Proxies: []exchange.ProxyConfig{{Name: "a", Addr: addr("10.0.0.11"), Port: 5060}, {Name: "b", Addr: addr("10.0.0.12"), Port: 5060}},
 		Net:     func(a netip.Addr) exchange.Net { return b.net.Host(a) }, DNS: netip.MustParseAddrPort("10.0.0.53:53"), Media: addr("10.0.0.13")})
 	if err != nil {
 		b.Fatal(err)
 	}
+	b.Cleanup(x.Close)
+	if err := x.SetServers(servers...); err != nil {
+		b.Fatal(err)
+	}
 	return x
+}
+
+// desks are the phones 1001, 1002, … registered at proxy a of an exchange; the transcript begins after
+// that.
+func (b *bench) desks(n int, settings ...string) (*exchange.Exchange, []*desk) {
+	b.Helper()
+	x := b.exchange()
+	var desks []*desk
+	for i := range n {
+		desks = append(desks, b.newDesk(fmt.Sprint(1001+i), fmt.Sprintf("10.0.0.%d", 51+i), append([]string{"Proxy_1_=example.test"}, settings...)...).start())
+	}
+	b.after(1003 * time.Millisecond)
+	for _, p := range desks {
+		p.wantScreen(p.name+" registers", "Ready")
+	}
+	b.mu.Lock()
+	b.lines = nil
+	b.mu.Unlock()
+	return x, desks
+}
+
+// wantTalk checks that two users hear each other, and nobody else of their exchange: the last half
+// second of what came out of each earpiece.
+func wantTalk(sentence string, p, q *desk) {
+	p.Helper()
+	p.wantTone(sentence+": "+p.name+" hears "+q.name, float64(q.hz))
+	q.wantTone(sentence+": "+q.name+" hears "+p.name, float64(p.hz))
+}
+
+// wantDeaf checks that the user hears none of the phones, the own one neither.
+func (p *desk) wantDeaf(sentence string) {
+	p.Helper()
+	heard := p.Heard()
+	for _, q := range p.phones {
+		if s := share(heard[len(heard)-4000:], float64(q.hz)); s > 0.01 {
+			p.Errorf("%s: %.2f of what %s hears is %s", sentence, s, p.name, q.name)
+		}
+	}
 }
 
 // registrations are those of a proxy, in words.
@@ -83,7 +127,6 @@ func TestExchange(t *testing.T) {
 		t.Run(transport, func(t *testing.T) {
 			inBench(t, func(b *bench) {
 				x := b.exchange()
-				defer x.Close()
 				p := b.newDesk("1001", "10.0.0.50", "Proxy_1_=example.test", "Use_DNS_SRV_1_=Yes", "SIP_Transport_1_="+transport, "Register_Expires_1_=60").start()
 				defer p.stop()
 				b.within("it registers", 2*time.Second, func() bool {

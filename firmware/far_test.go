@@ -36,7 +36,6 @@ type far struct {
 	serial   int
 	nonces   int
 	expires  string // what the registrar grants; "": what is asked for
-	proxy    *proxy // routes requests between phones instead of queueing them
 }
 
 func newFar(b *bench, addr string) *far {
@@ -133,10 +132,6 @@ func (f *far) got(raw []byte, c net.Conn, from net.Addr) {
 		if f.register == nil || !f.register(h, f) {
 			f.registrar(h)
 		}
-		return
-	}
-	if f.proxy != nil {
-		f.proxy.route(h)
 		return
 	}
 	f.queue = append(f.queue, h)

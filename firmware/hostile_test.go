@@ -13,97 +13,6 @@ import (
 	"dialtone/web"
 )
 
-// pair are two phones, 1001 and 1002, registered at one proxy.
-func (b *bench) pair(settings ...string) (p, q *desk) {
-	b.Helper()
-	b.server.mu.Lock()
-	b.server.proxy = &proxy{b.server}
-	b.server.mu.Unlock()
-	p = b.newDesk("1001", "10.0.0.51", settings...).start()
-	q = b.newDesk("1002", "10.0.0.52", settings...).start()
-	b.after(1003 * time.Millisecond)
-	p.wantScreen("1001 registers", "Ready")
-	q.wantScreen("1002 registers", "Ready")
-	b.mu.Lock()
-	b.lines = nil
-	b.mu.Unlock()
-	return p, q
-}
-
-func TestTwoPhones(t *testing.T) {
-	runScenarios(t, []scenario{
-		{"two-phones", "Two phones and a proxy: a call, answered, held and taken back by both, ended.", func(b *bench) {
-			p, q := b.pair()
-			p.lift()
-			b.after(503 * time.Millisecond)
-			p.press("1", "0", "0", "2", "#")
-			b.after(3003 * time.Millisecond)
-			q.lift()
-			b.after(3003 * time.Millisecond)
-			hears(p, q)
-			hears(q, p)
-			p.press("hold")
-			b.after(1003 * time.Millisecond)
-			p.wantState("1001 holds", phone.StateHeld)
-			q.wantState("1002 is held", phone.StateRemoteHeld)
-			q.press("hold")
-			b.after(1003 * time.Millisecond)
-			p.press("hold")
-			b.after(1003 * time.Millisecond)
-			p.wantState("1002 still holds", phone.StateRemoteHeld)
-			q.press("hold")
-			b.after(2003 * time.Millisecond)
-			hears(p, q)
-			hears(q, p)
-			q.press("7")
-			b.after(1003 * time.Millisecond)
-			if h := p.status().Calls[0].Heard; h != "7" {
-				b.Errorf("1001 heard the digits %q", h)
-			}
-			q.replace()
-			b.after(1003 * time.Millisecond)
-			p.replace()
-			home(p)
-			home(q)
-		}},
-		{"two-phones-crossed", "Two phones call each other at the same moment: each shows the other waiting, and who answers gives up the own call.", func(b *bench) {
-			p, q := b.pair()
-			p.do(web.Call{To: "1002"})
-			b.after(3 * time.Millisecond)
-			q.do(web.Call{To: "1001"})
-			b.after(3003 * time.Millisecond)
-			q.press("talk")
-			b.after(2003 * time.Millisecond)
-			hears(p, q)
-			hears(q, p)
-			p.press("end")
-			home(p)
-			home(q)
-		}},
-		{"two-phones-busy", "Two phones without call waiting call each other at the same moment: both are busy.", func(b *bench) {
-			p, q := b.pair("CW_Setting=No")
-			p.do(web.Call{To: "1002"})
-			b.after(3 * time.Millisecond)
-			q.do(web.Call{To: "1001"})
-			b.after(3003 * time.Millisecond)
-			p.press("end")
-			b.after(3 * time.Millisecond)
-			q.press("end")
-			home(p)
-			home(q)
-		}},
-	})
-}
-
-// hears checks that the user of p hears the 440 Hz of the other one's microphone.
-func hears(p, from *desk) {
-	p.Helper()
-	earpiece := p.Heard()
-	if s := share(earpiece[len(earpiece)-4000:], 440); s < 0.9 {
-		p.Errorf("%s hears %s with %.2f of the sound", p.name, from.name, s)
-	}
-}
-
 // TestHostileTiming: calls between two phones over networks that lose, delay, repeat and reorder. Whatever
 // happens on the way, in the end nothing is left of the calls, and sounds came in turn.
 func TestHostileTiming(t *testing.T) {
@@ -115,7 +24,8 @@ func TestHostileTiming(t *testing.T) {
 				some := func(least, most int) time.Duration {
 					return time.Duration(least+random.IntN(most-least))*time.Millisecond + 311*time.Microsecond
 				}
-				p, q := b.pair()
+				_, d := b.desks(2, "Proxy_1_=10.0.0.11") // and no other: what is lost is to come through
+				p, q := d[0], d[1]
 				b.net.Usual(simnet.Link{Delay: oneWay, Jitter: 90 * time.Millisecond, Loss: loss, Duplicate: 0.2, Reorder: 0.2})
 				for range 2 {
 					p.do(web.Call{To: "1002"})
@@ -157,8 +67,7 @@ func TestHostileTiming(t *testing.T) {
 				b.after(2003 * time.Millisecond)
 				p.wantState("a call after all that", phone.StateConnected)
 				q.wantState("a call after all that", phone.StateConnected)
-				hears(p, q)
-				hears(q, p)
+				wantTalk("a call after all that", p, q)
 				p.press(hal.End)
 				b.after(30 * time.Second)
 				p.wantHome()

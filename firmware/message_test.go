@@ -74,9 +74,6 @@ func (m *message) method() string {
 	return method
 }
 
-// uri is the Request-URI.
-func (m *message) uri() string { return strings.Fields(m.first)[1] }
-
 // transaction names the client transaction a request belongs to; a CANCEL and its INVITE share a
 // branch, so the method is part of it.
 func (m *message) transaction() string {

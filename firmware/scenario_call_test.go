@@ -179,7 +179,6 @@ func refused(code int) func(b *bench) {
 func TestEndings(t *testing.T) {
 	runScenarios(t, []scenario{
 		{"busy", "Busy: the tone and the words, until the handset goes back.", refused(486)},
-		{"declined", "They decline.", refused(603)},
 		{"not-found", "Nobody has this number.", refused(404)},
 		{"no-answer", "It rings there for the whole INVITE_Expires of four minutes: the phone gives up and cancels.", func(b *bench) {
 			p, f := b.registered(), b.server

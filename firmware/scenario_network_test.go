@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/miekg/dns"
-
+	"dialtone/exchange"
+	"dialtone/phone"
 	"dialtone/simnet"
 	"dialtone/web"
 )
@@ -168,70 +168,47 @@ func TestLosing(t *testing.T) {
 	})
 }
 
-// nameServer answers questions at 10.0.0.53 while it is up.
-func (b *bench) nameServer() (up func(bool)) {
-	host := b.net.Host(netip.MustParseAddr("10.0.0.53"))
-	up = func(on bool) {
-		if !on {
-			b.net.Kill(host)
-			return
-		}
-		b.net.Revive(host)
-		c, err := host.ListenPacket(netip.MustParseAddrPort("10.0.0.53:53"))
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Cleanup(func() { c.Close() })
-		go func() {
-			buf := make([]byte, 2000)
-			for {
-				n, from, err := c.ReadFrom(buf)
-				if err != nil {
-					return
-				}
-				var q dns.Msg
-				if q.Unpack(buf[:n]) != nil {
-					continue
-				}
-				m := new(dns.Msg).SetReply(&q)
-				records := map[string]string{
-					"_sip._udp.example.test. SRV": "_sip._udp.example.test. 60 IN SRV 10 1 5060 sip.example.test.",
-					"sip.example.test. A":         "sip.example.test. 60 IN A 10.0.0.1",
-				}
-				if r, ok := records[q.Question[0].Name+" "+dns.TypeToString[q.Question[0].Qtype]]; ok {
-					rr, err := dns.NewRR(r)
-					if err != nil {
-						panic(err)
-					}
-					m.Answer = append(m.Answer, rr)
-				}
-				raw, _ := m.Pack()
-				c.WriteTo(raw, from)
-			}
-		}()
-	}
-	return up
-}
-
 func TestNetworks(t *testing.T) {
 	runScenarios(t, []scenario{
 		{"dns-dead-at-start", "The name server is dead at the start: the phone goes on asking and registers when it is back.", func(b *bench) {
-			up := b.nameServer()
+			b.net.Host(netip.MustParseAddr("10.0.0.53")) // the machine runs: it refuses
 			p := b.newPhone("Proxy_1_=example.test")
 			b.after(40 * time.Second)
 			p.do(web.Call{To: "1002"})
 			b.after(20 * time.Second)
 			b.note("the name server is back")
-			up(true)
+			b.exchange("a")
+			b.after(10 * time.Minute)
+			p.wantScreen("registered after all", "Ready")
+			p.wantHome()
+		}},
+		{"dns-silent-at-start", "The name server says nothing at the start: as if it were dead, only later.", func(b *bench) {
+			x := b.exchange("a")
+			dns := func(m exchange.DNSMode) {
+				b.note("the name server is %s", m)
+				if err := x.SetDNS(m); err != nil {
+					b.Fatal(err)
+				}
+			}
+			dns(exchange.DNSOff)
+			p := b.newPhone("Proxy_1_=example.test")
+			b.after(40 * time.Second)
+			p.do(web.Call{To: "1002"})
+			b.after(20 * time.Second)
+			dns(exchange.DNSNormal)
 			b.after(10 * time.Minute)
 			p.wantScreen("registered after all", "Ready")
 			p.wantHome()
 		}},
 		{"dns", "The proxy is a domain: SRV and A, then REGISTER; a call.", func(b *bench) {
-			b.nameServer()(true)
-			p := b.registered("Proxy_1_=example.test")
-			d, _ := onCall(p)
-			leave(p, d)
+			b.exchange("a")
+			p := b.newPhone("Proxy_1_=example.test")
+			b.after(1003 * time.Millisecond)
+			p.do(web.Call{To: "601"})
+			b.after(1003 * time.Millisecond)
+			p.wantState("answered", phone.StateConnected)
+			p.press("end")
+			home(p)
 		}},
 		{"no-network-at-start", "No address at the start: the screen says so; an address comes, the phone registers.", func(b *bench) {
 			p := b.newDesk("", "10.0.0.50", "no address")

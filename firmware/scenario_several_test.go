@@ -261,36 +261,6 @@ func TestCallWaiting(t *testing.T) {
 
 func TestSeveralCalls(t *testing.T) {
 	runScenarios(t, []scenario{
-		{"swap", "Back and forth between two calls; only the one in hand is heard and hears.", func(b *bench) {
-			p, f := b.registered(), b.server
-			first, second, v1, v2 := twoCalls(p)
-			defer v1.close()
-			defer v2.close()
-			p.wantVoices("the second", v2)
-			p.wantApart("not the first", v1)
-			for range 2 {
-				p.press("soft3")
-				f.answer(f.wantOf("the second is put on hold", second, "INVITE"), 200, f.sdp2("recvonly"))
-				f.want("acknowledged", "ACK")
-				f.answer(f.wantOf("the first is taken back", first, "INVITE"), 200, f.sdp("sendrecv"))
-				f.want("acknowledged", "ACK")
-				b.after(1003 * time.Millisecond)
-				p.wantVoices("the first", v1)
-				p.wantApart("not the second", v2)
-				p.wantStates("swapped", phone.StateConnected, phone.StateHeld)
-				p.press("down", "hold")
-				f.answer(f.wantOf("the first is put on hold", first, "INVITE"), 200, f.sdp("recvonly"))
-				f.want("acknowledged", "ACK")
-				f.answer(f.wantOf("the second is taken back", second, "INVITE"), 200, f.sdp2("sendrecv"))
-				f.want("acknowledged", "ACK")
-				b.after(1003 * time.Millisecond)
-				p.wantVoices("the second", v2)
-				p.wantApart("not the first", v1)
-			}
-			bye(first)
-			p.wantVoices("the one on hold has gone", v2)
-			leave(p, second)
-		}},
 		{"swap-glare", "Both put each other on hold at the same moment, during a swap: both holds come through, and both are taken back.", func(b *bench) {
 			p, f := b.registered(), b.server
 			first, second, v1, v2 := twoCalls(p)
