@@ -11,7 +11,6 @@ import (
 
 	"dialtone/board"
 	"dialtone/hal"
-	"dialtone/keypad"
 	"dialtone/phone"
 	"dialtone/web"
 )
@@ -72,21 +71,6 @@ func TestDrawnHandset(t *testing.T) {
 	model.Simulated = false
 	if h := drawnHandset(model); h != nil {
 		t.Errorf("of a phone with a case of its own it draws %+v", h)
-	}
-}
-
-func TestPress(t *testing.T) {
-	for p, want := range map[keypad.Press]phone.Event{
-		{Key: "0", Down: true}:                     phone.KeyDown{Key: "0"},
-		{Key: "0", Down: true, Long: true}:         phone.KeyHeld{Key: "0"},
-		{Key: "0", Long: true}:                     phone.KeyUp{Key: "0"}, // of a long press
-		{Key: "0"}:                                 phone.KeyUp{Key: "0"},
-		{Key: hal.VolUp, Down: true, Repeat: true}: phone.KeyRepeat{Key: hal.VolUp},
-		{Key: hal.Hook, Flash: true}:               phone.HookFlash{},
-	} {
-		if got := press(p); got != want {
-			t.Errorf("%+v is %#v, want %#v", p, got, want)
-		}
 	}
 }
 
