@@ -162,7 +162,9 @@ func talking(v phone.View, cols int) layout {
 	}
 	switch {
 	case v.Notice != phone.Reason{}:
-		l.foot = readable(v.Notice.Title)
+		told := notice(v.Notice, v.Page, cols)
+		pieces := append([]string{told.head}, told.body...) // the row is one: title, then hint
+		l.foot = pieces[max(v.Page, 0)%len(pieces)]
 		l.second = l.foot
 	case v.Sent != "":
 		l.foot = tail("> "+v.Sent, cols)
