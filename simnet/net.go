@@ -209,7 +209,9 @@ func (n *Net) arm() {
 	if len(n.pending) == 0 {
 		return
 	}
-	wait := max(0, time.Until(n.pending[0].due))
+	// Never 0: in a synctest bubble Go 1.26 fires such a timer inside Reset, on the system stack, where
+	// the race detector now and then crashes (runtime.(*timer).modify).
+	wait := max(time.Nanosecond, time.Until(n.pending[0].due))
 	if n.timer == nil {
 		n.timer = time.AfterFunc(wait, n.deliver)
 		return
