@@ -35,7 +35,7 @@ var (
 	NoSound        = Reason{"Connection lost", "Nothing was heard for too long"}
 	SoundFailed    = Reason{"No sound", "The voice part failed to start"}
 	HoldRefused    = Reason{"Hold refused", "The other side wants to go on"}
-	ResumeRefused  = Reason{"Still on hold", "The call could not be taken back"}
+	ResumeRefused  = Reason{"Still on hold", "It could not be taken back"}
 	Stopping       = Reason{"Call ended", "The phone is being shut down"}
 )
 
