@@ -28,27 +28,27 @@ func (c *call) say(now time.Time, method sipmsg.RequestMethod, kind string, body
 
 func (r *inDialog) send(now time.Time) {
 	r.seq = r.d.nextSeq()
-	r.tx = r.d.line.a.request(now, r, r.d.line, r.d.server(now), r.method)
+	r.tx = r.d.leg.ln.a.request(now, r, r.d.leg, r.d.server(now), r.method)
 }
 
 func (r *inDialog) compose(tx *clientTx) *sipmsg.Request {
-	ln := r.d.line
+	l, ln := r.d.leg, r.d.leg.ln
 	req := r.d.request(ln.a, r.method, r.seq)
 	if r.method == sipmsg.INVITE {
-		ln.a.describe(req, ln, tx.flow)
+		ln.a.describe(req, l, tx.flow)
 		if e := ln.a.cfg.Timers.ReinviteExpires; e > 0 {
 			req.AppendHeader(sipmsg.NewHeader("Expires", seconds32(e)))
 		}
 	}
 	if r.tries > 0 {
-		ln.authorize(req) // where the dialog leads to nobody but the far end, nobody else would see it
+		l.authorize(req) // where the dialog leads to nobody but the far end, nobody else would see it
 	}
 	setBody(req, r.kind, r.body)
 	return req
 }
 
 func (r *inDialog) response(now time.Time, tx *clientTx, resp *sipmsg.Response) {
-	code, l := resp.StatusCode, r.d.line.leg
+	code, l := resp.StatusCode, r.d.leg
 	l.up(now, tx.server)
 	if r.method == sipmsg.INVITE && code >= 200 && code < 300 {
 		r.d.acknowledge(now, tx, resp)
@@ -86,7 +86,7 @@ func (r *inDialog) failed(now time.Time, tx *clientTx, code int, cause string) {
 		return
 	}
 	r.tx = nil
-	l := r.d.line.leg
+	l := r.d.leg
 	l.ln.logf("%s in a call failed: %s", r.method, cause)
 	if !tx.heard {
 		l.down(now, tx.server, cause)

@@ -13,7 +13,7 @@ const maxRoutes = 32
 
 // A dialog is what two user agents share, RFC 3261 section 12.
 type dialog struct {
-	line          *line
+	leg           *leg
 	callID        string
 	local, remote party
 	target        sipmsg.Uri   // the remote target
@@ -33,9 +33,9 @@ type dialog struct {
 }
 
 // dialogOf makes the dialog a response to our INVITE stands for. RFC 3261 section 12.1.2.
-func dialogOf(ln *line, local party, tx *clientTx, resp *sipmsg.Response) *dialog {
+func dialogOf(l *leg, local party, tx *clientTx, resp *sipmsg.Response) *dialog {
 	d := &dialog{
-		line: ln, callID: resp.CallID().Value(), local: local, remote: partyTo(resp.To()),
+		leg: l, callID: resp.CallID().Value(), local: local, remote: partyTo(resp.To()),
 		localSeq: resp.CSeq().SeqNo, early: true, origin: tx.server,
 	}
 	d.target = tx.req.Recipient
@@ -46,14 +46,14 @@ func dialogOf(ln *line, local party, tx *clientTx, resp *sipmsg.Response) *dialo
 }
 
 // dialogFrom makes the dialog a request to us stands for. RFC 3261 section 12.1.1.
-func dialogFrom(ln *line, tag string, f *flow, req *sipmsg.Request) *dialog {
+func dialogFrom(l *leg, tag string, f *flow, req *sipmsg.Request) *dialog {
 	d := &dialog{
-		line: ln, callID: req.CallID().Value(), local: partyTo(req.To()), remote: partyFrom(req.From()),
+		leg: l, callID: req.CallID().Value(), local: partyTo(req.To()), remote: partyFrom(req.From()),
 		remoteSeq: req.CSeq().SeqNo, early: true,
 		origin: Server{Addr: f.Remote, Transport: f.Transport, TLSName: f.tlsName},
 	}
-	if f.Transport.reliable() && f.line == nil && ln.leg.bound {
-		d.origin = ln.leg.binding // nobody listens at the far end of a connection we accepted
+	if f.Transport.reliable() && f.line == nil && l.bound {
+		d.origin = l.binding // nobody listens at the far end of a connection we accepted
 	}
 	d.local.tag = tag
 	d.target = d.remote.uri
@@ -107,8 +107,8 @@ func (d *dialog) nextSeq() uint32 {
 // the outbound proxy is to be used or that is the server in use anyway. A host name is looked up while
 // the dialog takes the way it came; no request waits for the answer.
 func (d *dialog) server(now time.Time) Server {
-	l := d.line.leg
-	if l.bound && d.line.cfg.OutboundProxy != "" && d.line.cfg.UseOBProxyInDialog {
+	l := d.leg
+	if l.bound && l.outbound && l.ln.cfg.UseOBProxyInDialog {
 		return l.binding
 	}
 	hop := d.target
@@ -137,7 +137,7 @@ func (d *dialog) server(now time.Time) Server {
 	}
 	if text := hop.String(); text != d.asked {
 		d.asked, d.found = text, Server{}
-		d.line.a.resolve(now, d.line, hop, d)
+		l.ln.a.resolve(now, l, hop, d)
 	}
 	if d.found.Addr.IsValid() {
 		return d.found
@@ -150,7 +150,7 @@ func (d *dialog) resolved(_ time.Time, servers []Server, cause string) {
 		d.found = servers[0]
 		return
 	}
-	d.line.logf("next hop %s not found, the call stays with %s: %s", d.asked, where(d.origin.Transport, d.origin.Addr), cause)
+	d.leg.ln.logf("next hop %s not found, the call stays with %s: %s", d.asked, where(d.origin.Transport, d.origin.Addr), cause)
 }
 
 // order checks the CSeq of a request from the far end. RFC 3261 section 12.2.2.
@@ -165,7 +165,7 @@ func (d *dialog) order(req *sipmsg.Request) bool {
 
 // acknowledge sends the ACK to a 2xx, and the same one again when the 2xx is repeated. RFC 3261 section 13.2.2.4.
 func (d *dialog) acknowledge(now time.Time, tx *clientTx, resp *sipmsg.Response) {
-	a, ln := d.line.a, d.line
+	a, ln := d.leg.ln.a, d.leg.ln
 	seq := resp.CSeq().SeqNo
 	if d.ack == nil || d.ackSeq != seq {
 		d.ackSeq, d.ackBy = seq, d.server(now)

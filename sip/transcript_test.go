@@ -105,7 +105,7 @@ func newStage(t *testing.T) *stage {
 		LocalAddrs: []netip.Addr{s.local.Addr()}, Random: rand.NewChaCha8([32]byte{1}),
 		Lines: []Line{{
 			Number: 1, Enabled: true, User: "1001", Password: "secret", DisplayName: "Ann", Proxy: "10.0.0.1", Transport: "UDP",
-			MakeCallWithoutReg: true, AnswerWithoutReg: true, UseOBProxyInDialog: true, TLSNameValidate: true,
+			MakeCallWithoutReg: true, AnswerWithoutReg: true, UseOBProxyInDialog: true, TLSNameValidate: true, AutoRegister: true,
 			UseSRV: true, SRVAutoPrefix: true, Expires: time.Hour, Local: netip.AddrPortFrom(netip.IPv4Unspecified(), s.local.Port()),
 		}},
 	}
