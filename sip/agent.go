@@ -327,6 +327,11 @@ func (a *Agent) received(now time.Time, in Received) {
 	if f == nil {
 		return // a connection we have closed
 	}
+	for _, ln := range a.lines {
+		for _, l := range ln.legs() {
+			l.hearsFrom(now, f)
+		}
+	}
 	if len(bytes.Trim(in.Data, "\r\n")) == 0 {
 		// RFC 5626 section 3.5.1: a double CRLF is a ping, a single one its pong.
 		if f.Transport.reliable() && bytes.Equal(in.Data, []byte("\r\n\r\n")) {

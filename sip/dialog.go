@@ -3,6 +3,7 @@ package sip
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -84,8 +85,8 @@ func (d *dialog) retarget(m sipmsg.Message) {
 }
 
 // request makes a request inside the dialog. RFC 3261 section 12.2.1.1.
-func (d *dialog) request(a *Agent, method sipmsg.RequestMethod, seq uint32) *sipmsg.Request {
-	uri, routes := *d.target.Clone(), d.routes
+func (d *dialog) request(a *Agent, method sipmsg.RequestMethod, seq uint32, routes []sipmsg.Uri) *sipmsg.Request {
+	uri := *d.target.Clone()
 	if len(routes) > 0 && !routes[0].UriParams.Has("lr") {
 		// A strict router of RFC 2543 wants to be the Request-URI, and the target to be last.
 		uri, routes = *routes[0].Clone(), append(slices.Clone(routes[1:]), d.target)
@@ -153,6 +154,80 @@ func (d *dialog) resolved(_ time.Time, servers []Server, cause string) {
 	d.leg.ln.logf("next hop %s not found, the call stays with %s: %s", d.asked, where(d.origin.Transport, d.origin.Addr), cause)
 }
 
+// way is where a request inside the dialog goes and the route set it carries. Where the first hop is a
+// server of the line that is dead, a living one takes its place; where none lives the request goes past
+// it, to the next hop or straight to the far end (design redundancy.md section 7).
+func (d *dialog) way(now time.Time) (Server, []sipmsg.Uri) {
+	if !d.cutOff() {
+		return d.server(now), d.routes
+	}
+	l := d.leg
+	s := l.choose()
+	if e, ok := l.servers.Entry(s); ok && e.Up {
+		around := sipmsg.Uri{Scheme: "sip", Host: uriHost(s.Addr.Addr()), Port: int(s.Addr.Port()), UriParams: sipmsg.HeaderParams{{K: "lr"}}}
+		if s.Transport.reliable() {
+			around.UriParams = append(around.UriParams, sipmsg.HeaderKV{K: "transport", V: string(s.Transport)})
+		}
+		if len(d.routes) == 0 {
+			return s, nil
+		}
+		return s, append([]sipmsg.Uri{around}, d.routes[1:]...)
+	}
+	if len(d.routes) == 0 {
+		return d.server(now), nil
+	}
+	next, rest := d.target, d.routes[1:]
+	if len(rest) > 0 {
+		next = rest[0]
+	}
+	addr, ok := hostAddr(next.Host)
+	if !ok {
+		return d.server(now), d.routes
+	}
+	t := uriTransport(&next)
+	if t == "" {
+		t = UDP
+	}
+	port := uint16(next.Port)
+	if port == 0 {
+		port = defaultPort(t)
+	}
+	return Server{Name: next.Host, Addr: netip.AddrPortFrom(addr, port), Transport: t, TLSName: addr.String()}, rest
+}
+
+// cutOff tells whether the dialog's way leads by a server of the line that is dead or owes an answer.
+func (d *dialog) cutOff() bool {
+	hop := d.origin
+	if len(d.routes) > 0 {
+		i := slices.IndexFunc(d.leg.list, func(s Server) bool { return s.isHop(&d.routes[0]) })
+		if i < 0 {
+			return false
+		}
+		hop = d.leg.list[i]
+	} else if _, ok := d.leg.servers.Entry(hop); !ok || !d.leg.outbound {
+		return false // it goes straight to the far end
+	}
+	e, ok := d.leg.servers.Entry(hop)
+	return ok && (!e.Up || e.suspect)
+}
+
+// isHop tells whether a URI of a route set names the server.
+func (a Server) isHop(uri *sipmsg.Uri) bool {
+	t := uriTransport(uri)
+	if t != "" && t != a.Transport {
+		return false
+	}
+	addr, ok := hostAddr(uri.Host)
+	if !ok {
+		return strings.EqualFold(uri.Host, a.Name)
+	}
+	port := uint16(uri.Port)
+	if port == 0 {
+		port = defaultPort(a.Transport)
+	}
+	return a.Addr == netip.AddrPortFrom(addr, port)
+}
+
 // order checks the CSeq of a request from the far end. RFC 3261 section 12.2.2.
 func (d *dialog) order(req *sipmsg.Request) bool {
 	seq := req.CSeq().SeqNo
@@ -168,8 +243,10 @@ func (d *dialog) acknowledge(now time.Time, tx *clientTx, resp *sipmsg.Response)
 	a, ln := d.leg.ln.a, d.leg.ln
 	seq := resp.CSeq().SeqNo
 	if d.ack == nil || d.ackSeq != seq {
-		d.ackSeq, d.ackBy = seq, d.server(now)
-		req := d.request(a, sipmsg.ACK, seq)
+		var routes []sipmsg.Uri
+		d.ackBy, routes = d.way(now)
+		d.ackSeq = seq
+		req := d.request(a, sipmsg.ACK, seq, routes)
 		// Section 22.1: the ACK repeats the credentials of the INVITE.
 		sipmsg.CopyHeaders("Authorization", tx.req, req)
 		sipmsg.CopyHeaders("Proxy-Authorization", tx.req, req)

@@ -397,11 +397,22 @@ func (l *leg) goHome(now time.Time, w *watch) {
 		}
 	}
 	l.ln.logf("server %s is to be used again", where(e.Transport, e.Addr))
+	if r := l.standbyAt(w.server); r != nil {
+		r.toUse = true // it may have forgotten us meanwhile
+		if !r.busy() {
+			r.begin(now)
+		}
+		return
+	}
 	if l.ln.cfg.AutoRegister && l.reg.wanted() {
 		l.reg.returnTo(now, w.server)
 		return
 	}
-	l.settleOn(now, w.server)
+	s := w.server
+	l.settleOn(now, s)
+	if l.reg.wanted() && !l.reg.server.same(s) {
+		l.reg.returnTo(now, s)
+	}
 }
 
 // settleOn makes a server the one in use.
@@ -415,6 +426,7 @@ func (l *leg) settleOn(now time.Time, s Server) {
 	}
 	l.binding, l.bound = s, true
 	l.ln.logf("server in use is now %s", where(s.Transport, s.Addr))
+	l.promote()
 	l.reg.moved(now)
 	l.attend(now)
 	l.reroute()
@@ -456,10 +468,10 @@ func (l *leg) atRefresh(now time.Time) (Server, bool) {
 	return Server{}, false
 }
 
-// reroute tells of the calls that went by another server: the far end has to learn the new way.
+// reroute tells of the calls whose way led by a server that is dead: the far end has to learn the new one.
 func (l *leg) reroute() {
 	for _, id := range l.ln.a.ids() {
-		if c := l.ln.a.calls[id]; c.leg == l && c.state == callConfirmed {
+		if c := l.ln.a.calls[id]; c.leg == l && c.state == callConfirmed && c.dialog.cutOff() {
 			l.ln.a.emit(Rerouted{ID: c.id})
 		}
 	}

@@ -41,6 +41,7 @@ type registration struct {
 	leg     *leg
 	standby bool   // at fixed, whatever the server in use
 	fixed   Server // of a standby
+	toUse   bool   // of a standby: its server is to be the one in use, once it has answered
 	id      int    // reg-id, RFC 5626 section 4.2; 0: none
 	state   string
 	code    int
@@ -414,7 +415,9 @@ func (r *registration) success(now time.Time, t *registerTry, resp *sipmsg.Respo
 	r.under = nil
 	r.set(regRegistered, 0, "")
 	l.ln.a.agenda.set(r)
-	if before.Host != "" && !old.same(t.server) && (t.home || late) {
+	if r.standby && r.toUse {
+		l.settleOn(now, r.fixed)
+	} else if before.Host != "" && !old.same(t.server) && (t.home || late) {
 		l.settleOn(now, t.server)
 		r.unbind(now, old, before)
 	} else if !r.standby && !l.binding.same(t.server) {

@@ -40,15 +40,23 @@ func (l *leg) standBy(now time.Time) {
 	}
 }
 
+// standbyAt is the standby registration at a server, or nil.
+func (l *leg) standbyAt(s Server) *registration {
+	if i := slices.IndexFunc(l.spare, func(r *registration) bool { return r.fixed.same(s) }); i >= 0 {
+		return l.spare[i]
+	}
+	return nil
+}
+
 // promote makes the standby at the server in use the registration of the leg, and the old one a standby.
 func (l *leg) promote() {
-	i := slices.IndexFunc(l.spare, func(r *registration) bool { return r.fixed.same(l.binding) })
-	if i < 0 {
+	up, old := l.standbyAt(l.binding), l.reg
+	if up == nil {
 		return
 	}
-	up, old := l.spare[i], l.reg
-	up.standby, up.fixed = false, Server{}
+	up.standby, up.fixed, up.toUse = false, Server{}, false
 	old.standby, old.fixed = true, old.server
-	l.reg, l.spare[i] = up, old
+	l.reg = up
+	l.spare[slices.Index(l.spare, up)] = old
 	l.ln.tell()
 }

@@ -37,7 +37,7 @@ func (l *leg) status(inUse bool) (rows []ServerStatus) {
 			row.State = "down"
 		}
 		for _, r := range l.registrations() {
-			if r.bound.Host != "" && e.same(r.server) {
+			if e.Up && r.bound.Host != "" && e.same(r.server) {
 				row.Registered, row.Expires = true, r.expiresAt
 			}
 		}
