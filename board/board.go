@@ -43,11 +43,16 @@ type OpenOptions struct {
 }
 
 // boards are the handsets that need no file.
-var boards = []Board{simBoard()}
+var boards = []Board{
+	simBoard(Board{Name: "sim", Title: "Simulated handset", Rows: 4, Cols: 20}),
+	simBoard(Board{Name: "sim-2x16", Title: "Simulated handset, small character LCD", Rows: 2, Cols: 16}),
+	simBoard(Board{Name: "sim-128x64", Title: "Simulated handset, OLED", Rows: 4, Cols: 20, Width: 128, Height: 64}),
+	simBoard(Board{Name: "sim-320x240", Title: "Simulated handset, colour screen", Rows: 4, Cols: 20, Width: 320, Height: 240}),
+}
 
 // simBoard is a handset made of memory, with every key there is.
-func simBoard() Board {
-	b := Board{Name: "sim", Title: "Simulated handset", Rows: 4, Cols: 20, Lines: hal.MaxLines, Simulated: true}
+func simBoard(b Board) Board {
+	b.Lines, b.Simulated = hal.MaxLines, true
 	for _, k := range hal.AllKeys() {
 		b.Keys = append(b.Keys, KeyCap{k, label(k)})
 	}
@@ -101,7 +106,7 @@ func Find(nameOrFile string) (Board, error) {
 
 // Open opens the board's devices. The handset is nil unless the board is simulated.
 func (b Board) Open(o OpenOptions) (hal.Device, *sim.Handset, error) {
-	h, err := sim.New(sim.Options{Rows: b.Rows, Cols: b.Cols, Mic: o.Mic, Speaker: o.Speaker, Log: o.Log})
+	h, err := sim.New(sim.Options{Rows: b.Rows, Cols: b.Cols, Width: b.Width, Height: b.Height, Mic: o.Mic, Speaker: o.Speaker, Log: o.Log})
 	if err != nil {
 		return hal.Device{}, nil, fmt.Errorf("opening board %s: %w", b.Name, err)
 	}

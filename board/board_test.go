@@ -1,6 +1,8 @@
 package board
 
 import (
+	"image"
+	"image/color"
 	"os"
 	"path/filepath"
 	"strings"
@@ -77,6 +79,28 @@ func TestBoardFile(t *testing.T) {
 	}
 }
 
+func TestScreensOfPixels(t *testing.T) {
+	for name, size := range map[string][4]int{
+		"sim": {4, 20, 0, 0}, "sim-2x16": {2, 16, 0, 0}, "sim-128x64": {4, 20, 128, 64}, "sim-320x240": {4, 20, 320, 240},
+	} {
+		if b, err := Find(name); err != nil || [4]int{b.Rows, b.Cols, b.Width, b.Height} != size || !b.Simulated {
+			t.Errorf("%s is %+v, %v", name, b, err)
+		}
+	}
+	b, err := parse(kitchen + "\nwidth = 96\nheight = 320\n")
+	if err != nil || b.Width != 96 || b.Height != 320 {
+		t.Fatalf("the file says %+v, %v", b, err)
+	}
+	d, h, err := b.Open(OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture := image.NewPaletted(image.Rect(0, 0, 96, 320), color.Palette{color.Black})
+	if err := d.Screen.Draw(hal.Frame{Rows: []string{"0123456789abcdef", "0123456789abcdef"}, Image: picture}); err != nil || h.Picture() != picture {
+		t.Errorf("the screen it was opened with shows %v, %v", h.Picture(), err)
+	}
+}
+
 func TestBoardFileIsStrict(t *testing.T) {
 	for _, tt := range []struct{ name, old, new, err string }{
 		{"unknown setting", "lines = 2", "colour = 1\nlines = 2", `line 6: unknown setting "colour"`},
@@ -90,6 +114,12 @@ func TestBoardFileIsStrict(t *testing.T) {
 		{"name of a built-in board", `"kitchen"`, `"sim"`, "line 2: name: "},
 		{"rows", "rows  = 2", "rows  = 0", "line 4: rows: need 2 to 8, not 0"},
 		{"cols", "cols  = 16", "cols  = 400", "line 5: cols: "},
+		{"width alone", "lines = 2", "lines = 2\nwidth = 320", "line 7: width: a screen of pixels needs height too"},
+		{"height alone", "lines = 2", "height = 240\nlines = 2", "line 6: height: a screen of pixels needs width too"},
+		{"no width", "lines = 2", "lines = 2\nwidth = 0\nheight = 240", "line 7: width: need 96 to 480 pixels, not 0"},
+		{"width", "lines = 2", "lines = 2\nwidth = 481\nheight = 240", "line 7: width: need 96 to 480 pixels, not 481"},
+		{"height", "lines = 2", "lines = 2\nwidth = 320\nheight = 31", "line 8: height: need 32 to 320 pixels, not 31"},
+		{"no whole pixels", "lines = 2", "lines = 2\nwidth = 320.5\nheight = 240", "line 7 "},
 		{"lines", "lines = 2", "lines = 9", "line 6: lines: "},
 		{"unknown key", `"hook"`, `"hock"`, `line 7: keys: no key is called "hock"; there are: 1 2 3`},
 		{"key twice", `"hook"`, `"hook", "1"`, `line 7: keys: "1" is listed twice`},
@@ -109,11 +139,13 @@ func TestBoardFileIsStrict(t *testing.T) {
 
 func FuzzBoardFile(f *testing.F) {
 	f.Add(kitchen)
+	f.Add(kitchen + "width = 320\nheight = 240\n")
 	f.Add("[lcd]\nbus = 1\n")
 	f.Add("a.b.c = 1\nname = 'x'")
 	f.Fuzz(func(t *testing.T, text string) {
 		b, err := parse(text)
-		if err == nil && (b.Name == "" || b.Rows < 2 || b.Cols < minCols || b.Lines < 1 || len(b.Keys) == 0) {
+		if err == nil && (b.Name == "" || b.Rows < 2 || b.Cols < minCols || b.Lines < 1 || len(b.Keys) == 0 ||
+			(b.Width == 0) != (b.Height == 0) || b.Width > maxWidth || b.Height > maxHeight) {
 			t.Errorf("%q gives %+v", text, b)
 		}
 	})

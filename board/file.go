@@ -21,6 +21,9 @@ const (
 	maxRows = 8
 	minCols = 16
 	maxCols = 40
+	// A screen of pixels: what display.Pixels can lay out.
+	minWidth, maxWidth   = 96, 480
+	minHeight, maxHeight = 32, 320
 )
 
 // boardFile is a board as its owner writes it:
@@ -33,14 +36,20 @@ const (
 //	keys  = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#", "hook"]
 //
 // Only name and keys are required; a screen has 4 rows of 20, and there is one line, if not told
-// otherwise.
+// otherwise. A screen of pixels is said by both of:
+//
+//	width  = 320
+//	height = 240
 type boardFile struct {
-	Name  string   `toml:"name"`
-	Title string   `toml:"title"`
-	Rows  int      `toml:"rows"`
-	Cols  int      `toml:"cols"`
-	Lines int      `toml:"lines"`
-	Keys  []string `toml:"keys"`
+	Name  string `toml:"name"`
+	Title string `toml:"title"`
+	Rows  int    `toml:"rows"`
+	Cols  int    `toml:"cols"`
+	// Width and Height are pointers because 0 is no size, but a wrong one.
+	Width  *int     `toml:"width"`
+	Height *int     `toml:"height"`
+	Lines  int      `toml:"lines"`
+	Keys   []string `toml:"keys"`
 }
 
 // readFile reads a board from a file.
@@ -77,7 +86,7 @@ func parse(text string) (Board, error) {
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
 		key := unknown[0]
-		return Board{}, fmt.Errorf("line %d: unknown setting %q; there are: name, title, rows, cols, lines, keys", lineOf(text, key), key)
+		return Board{}, fmt.Errorf("line %d: unknown setting %q; there are: name, title, rows, cols, width, height, lines, keys", lineOf(text, key), key)
 	}
 	return file.board(text)
 }
@@ -99,12 +108,23 @@ func (f boardFile) board(text string) (Board, error) {
 		return wrong("rows", "need 2 to %d, not %d", maxRows, f.Rows)
 	case f.Cols < minCols || f.Cols > maxCols:
 		return wrong("cols", "need %d to %d, not %d", minCols, maxCols, f.Cols)
+	case f.Width == nil && f.Height != nil:
+		return wrong("height", "a screen of pixels needs width too")
+	case f.Width != nil && f.Height == nil:
+		return wrong("width", "a screen of pixels needs height too")
+	case f.Width != nil && (*f.Width < minWidth || *f.Width > maxWidth):
+		return wrong("width", "need %d to %d pixels, not %d", minWidth, maxWidth, *f.Width)
+	case f.Height != nil && (*f.Height < minHeight || *f.Height > maxHeight):
+		return wrong("height", "need %d to %d pixels, not %d", minHeight, maxHeight, *f.Height)
 	case f.Lines < 1 || f.Lines > hal.MaxLines:
 		return wrong("lines", "need 1 to %d, not %d", hal.MaxLines, f.Lines)
 	case len(f.Keys) == 0:
 		return Board{}, errors.New(`it has no keys; write keys = ["1", "2", ...]`)
 	}
 	b := Board{Name: f.Name, Title: f.Title, Rows: f.Rows, Cols: f.Cols, Lines: f.Lines, Simulated: true}
+	if f.Width != nil {
+		b.Width, b.Height = *f.Width, *f.Height
+	}
 	if b.Title == "" {
 		b.Title = b.Name
 	}

@@ -117,7 +117,7 @@ type Line struct {
 	JitterBufferAdjustment string `tag:"Jitter_Buffer_Adjustment_n_" default:"up and down" options:"up and down|up only|down only|disable|yes|no" help:"Kept for compatibility; the jitter buffer always adapts both ways."`
 	SymmetricRTP           bool   `tag:"Symmetric_RTP_n_" default:"Yes" help:"Sends voice to where the peer's voice comes from."`
 
-	DialPlan         string `tag:"Dial_Plan_n_" section:"Dial Plan" type:"DialPlan" default:"(*xx|[3469]11|0|00|[2-9]xxxxxx|1xxx[2-9]xxxxxxS0|xxxxxxxxxxxx.)" help:"Which numbers can be dialed, when they are complete, and what is sent for them."`
+	DialPlan         string `tag:"Dial_Plan_n_" section:"Dial Plan" type:"DialPlan" default:"(*xx|[3469]11|0|00|[2-9]xxxxxx|1xxx[2-9]xxxxxxS0|xxxxxxxxxxxx.|xx.)" help:"Which numbers can be dialed, when they are complete, and what is sent for them."`
 	CallerIDMap      string `tag:"Caller_ID_Map_n_" type:"DialPlan" help:"Rewrites numbers of callers, so that they can be called back."`
 	EnableURIDialing bool   `tag:"Enable_URI_Dialing_n_" help:"Lets letters be dialed."`
 	EmergencyNumber  string `tag:"Emergency_Number_n_" max:"127" help:"Comma list of numbers that neither hold nor hang up can interrupt."`

@@ -14,8 +14,10 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the generated files")
 
-// decided are the defaults that differ from the reference on purpose, by design/contract.md.
+// decided are the defaults that differ from the reference on purpose, by design/contract.md and
+// docs/decisions.
 var decided = map[string]string{
+	"Dial_Plan_n_":       "(*xx|[3469]11|0|00|[2-9]xxxxxx|1xxx[2-9]xxxxxxS0|xxxxxxxxxxxx.|xx.)",
 	"Block_Nonproxy_SIP": "Yes",
 	"Try_Backup_RSC":     "503",
 	"Use_DNS_SRV_n_":     "Yes",

@@ -51,7 +51,15 @@ func spell(groups ...string) map[rune]string {
 
 // readable returns s as an HD44780 can show it. A run of letters there is no spelling for becomes one
 // "?"; marks and joiners that take no place vanish, and white space is a space.
-func readable(s string) string {
+func readable(s string) string { return legible(s, lcdHas) }
+
+// lcdHas reports whether an HD44780 has that letter.
+func lcdHas(r rune) bool {
+	return r >= ' ' && r <= '}' && r != '\\' || r > '~' && strings.ContainsRune(alsoShown, r)
+}
+
+// legible returns s in letters a screen has, spelled as readable does.
+func legible(s string, has func(rune) bool) string {
 	var b strings.Builder
 	unknown := false
 	for _, r := range s {
@@ -60,10 +68,10 @@ func readable(s string) string {
 		}
 		spelling, ok := spellings[r]
 		switch {
+		case has(r):
+			b.WriteRune(r)
 		case ok:
 			b.WriteString(spelling)
-		case r >= ' ' && r <= '}' || strings.ContainsRune(alsoShown, r):
-			b.WriteRune(r)
 		case unicode.IsSpace(r):
 			b.WriteByte(' ')
 		case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cc, unicode.Cf):

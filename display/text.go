@@ -28,6 +28,9 @@ func Text(v phone.View, rows, cols int) []string {
 		l.foot = volumeBar(v.Volume, cols)
 		l.second = l.foot
 	}
+	if v.Showing != phone.ShowList && !v.VolumeShown && v.Notice == (phone.Reason{}) && v.Sent == "" {
+		l.addOthers(v, cols)
+	}
 	screen := make([]string, rows)
 	screen[0] = ends(l.head, l.right, cols)
 	if rows == 2 {
@@ -64,6 +67,8 @@ func arrange(v phone.View, rows, cols int) layout {
 		return incoming(v, rows)
 	case phone.ShowTalking:
 		return talking(v, cols)
+	case phone.ShowList:
+		return list(v, rows, cols)
 	case phone.ShowFailed:
 		l := notice(v.Why, v.Page, cols)
 		l.foot = partyLine(v)
@@ -140,7 +145,7 @@ func incoming(v phone.View, rows int) layout {
 
 // talking is a call, whoever holds whom.
 func talking(v phone.View, cols int) layout {
-	l := layout{head: "In call", right: clock(v.Duration), body: party(v), foot: below(v)}
+	l := layout{head: "Connected", right: clock(v.Duration), body: party(v), foot: below(v)}
 	switch {
 	case v.Pending && v.Held:
 		l.head = "Resuming"
@@ -164,6 +169,72 @@ func talking(v phone.View, cols int) layout {
 		l.second = l.foot
 	}
 	return l
+}
+
+// list is a list the user looks through, the chosen entry marked; a screen of two rows shows only that.
+func list(v phone.View, rows, cols int) layout {
+	n := len(v.List.Entries)
+	l := layout{head: readable(v.List.Title)}
+	if n == 0 {
+		l.body = []string{"No entries"}
+		return l
+	}
+	at := min(max(v.List.Selected, 0), n-1)
+	l.right = fmt.Sprintf("%d/%d", at+1, n)
+	first := window(at, n, rows-1)
+	for i, e := range v.List.Entries[first:min(first+max(rows-1, 1), n)] {
+		mark := " "
+		if first+i == at {
+			mark = ">"
+		}
+		l.body = append(l.body, ends(mark+readable(entryName(e)), age(e.Ago), cols))
+	}
+	return l
+}
+
+// window returns the first of size entries to show of n, so that the chosen one is among them.
+func window(at, n, size int) int {
+	size = max(size, 1)
+	return min(max(at-size/2, 0), max(n-size, 0))
+}
+
+// addOthers adds the calls beside the one in front: one that rings comes first. A screen of two rows
+// has room for whom one talks with and how many more there are.
+func (l *layout) addOthers(v phone.View, cols int) {
+	var rest []phone.CallView
+	for _, c := range v.Calls {
+		switch {
+		case c.Front:
+		case c.State != phone.StateIncoming:
+			rest = append(rest, c)
+		case v.Caller == "":
+			v.Waiting, v.Caller = true, nameOf(c)
+		}
+	}
+	switch {
+	case v.Waiting:
+		caller := readable(plainPeer(v.Caller))
+		if caller == "" {
+			caller = "Unknown"
+		}
+		l.foot = "Waiting: " + caller
+		l.second = l.foot
+		return
+	case len(rest) == 0:
+		return
+	case len(rest) == 1:
+		l.foot = ends(readable(nameOf(rest[0])), callWord(rest[0]), cols)
+	default:
+		l.foot = fmt.Sprintf("%d more calls", len(rest))
+	}
+	if l.second == "" && len(l.body) > 0 {
+		l.second = ends(l.body[0], fmt.Sprintf("+%d", len(rest)), cols)
+	}
+}
+
+func nameOf(c phone.CallView) string {
+	name, _ := nameAndNumber(c.Name, c.Peer)
+	return name
 }
 
 // notice is a reason over the whole screen. Where the hint needs more rows than there are it is shown
@@ -281,6 +352,51 @@ func clock(d time.Duration) string {
 		return fmt.Sprintf("%d:%02d", s/60, s%60)
 	}
 	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
+}
+
+// callWord says how a call stands that is not the one in front.
+func callWord(c phone.CallView) string {
+	switch c.State {
+	case phone.StateIncoming:
+		return "Rings"
+	case phone.StateDialing, phone.StateProceeding:
+		return "Calling"
+	case phone.StateRinging:
+		return "Ringing"
+	case phone.StateTransferring:
+		return "Transfer"
+	case phone.StateConnected:
+		return clock(c.Duration)
+	case phone.StateRemoteHeld:
+		return "They hold"
+	case phone.StateEnded:
+		return "Ended"
+	}
+	return "On hold"
+}
+
+// age writes how long ago something was, for people: "now", "5 min", "3 h", "2 days".
+func age(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return "now"
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", d/time.Minute)
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%d h", d/time.Hour)
+	case d < 48*time.Hour:
+		return "1 day"
+	}
+	return fmt.Sprintf("%d days", d/(24*time.Hour))
+}
+
+// entryName is who a list entry is about, and how often.
+func entryName(e phone.ListEntry) string {
+	name, _ := nameAndNumber(e.Name, e.Peer)
+	if e.Count > 1 {
+		return fmt.Sprintf("%s (%d)", name, e.Count)
+	}
+	return name
 }
 
 func volumeBar(level, cols int) string {

@@ -15,104 +15,6 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the screens in testdata")
 
-// A scene is a moment of the phone's life.
-type scene struct {
-	name string
-	view phone.View
-}
-
-func line(n int, name string, s phone.LineState) phone.LineView {
-	return phone.LineView{Number: n, Name: name, User: fmt.Sprintf("100%d", n), State: s, CanCall: s == phone.LineRegistered}
-}
-
-func scenes() []scene {
-	one := []phone.LineView{line(1, "1001", phone.LineRegistered)}
-	two := []phone.LineView{line(1, "1001", phone.LineRegistered), line(2, "Bäckerei Müller", phone.LineRegistering)}
-	failed := line(1, "1001", phone.LineFailed)
-	failed.Cause = phone.ReasonForLine(401)
-	dnd := line(1, "1001", phone.LineRegistered)
-	dnd.DND = true
-	direct := line(1, "Workshop", phone.LineUnregistered)
-	direct.CanCall = true
-	var eight []phone.LineView
-	for n := range 8 {
-		eight = append(eight, line(n+1, "", phone.LineRegistered))
-	}
-	someDown := append([]phone.LineView(nil), eight...)
-	someDown[2] = line(3, "Warehouse", phone.LineFailed)
-	someDown[6] = line(7, "Gate", phone.LineUnregistered)
-
-	base := phone.View{Showing: phone.ShowIdle, Network: true, Lines: one, Line: 1, CanCall: true, Volume: 6}
-	with := func(change func(v *phone.View)) phone.View {
-		v := base
-		change(&v)
-		return v
-	}
-	idle := func(lines ...phone.LineView) phone.View { return with(func(v *phone.View) { v.Lines = lines }) }
-	call := func(s phone.Showing, change func(v *phone.View)) phone.View {
-		return with(func(v *phone.View) {
-			v.Showing, v.Path, v.Peer, v.Name = s, phone.PathHandset, "1002", "Ann Smith"
-			if change != nil {
-				change(v)
-			}
-		})
-	}
-	return []scene{
-		{"idle, registered", base},
-		{"idle, registering", idle(line(1, "1001", phone.LineRegistering))},
-		{"idle, not registered", idle(line(1, "1001", phone.LineUnregistered))},
-		{"idle, needs no registration", idle(direct)},
-		{"idle, registration failed", idle(failed)},
-		{"idle, do not disturb", idle(dnd)},
-		{"idle, two lines", idle(two...)},
-		{"idle, eight lines", idle(eight...)},
-		{"idle, eight lines, some down", idle(someDown...)},
-		{"idle, no line", idle()},
-		{"no network", with(func(v *phone.View) { v.Network = false })},
-		{"a missed call", with(func(v *phone.View) { v.Missed, v.MissedPeer = 1, "Ann Smith" })},
-		{"missed calls, two lines", with(func(v *phone.View) { v.Missed, v.MissedPeer, v.Lines = 12, "sip:bob@example.test", two })},
-		{"a notice", with(func(v *phone.View) { v.Notice = phone.ReasonForLine(403) })},
-		{"a notice, two seconds later", with(func(v *phone.View) { v.Notice, v.Page = phone.ReasonForLine(403), 1 })},
-		{"a number typed on-hook", with(func(v *phone.View) { v.Digits = "0301234" })},
-		{"volume", with(func(v *phone.View) { v.VolumeShown, v.Volume = true, 3 })},
-		{"dial tone", with(func(v *phone.View) { v.Showing, v.Path = phone.ShowDialing, phone.PathHandset })},
-		{"dialing hands-free", with(func(v *phone.View) {
-			v.Showing, v.Path, v.Digits, v.Line, v.Lines = phone.ShowDialing, phone.PathSpeaker, "004930", 2, two
-		})},
-		{"dialing a long number", with(func(v *phone.View) {
-			v.Showing, v.Path, v.Digits = phone.ShowDialing, phone.PathHeadset, "00493012345678901234567890"
-		})},
-		{"calling", call(phone.ShowCalling, func(v *phone.View) { v.Name = "" })},
-		{"calling an address", call(phone.ShowCalling, func(v *phone.View) { v.Name, v.Peer = "", "sip:reception@example.test" })},
-		{"ringing", call(phone.ShowRinging, nil)},
-		{"incoming", call(phone.ShowIncoming, func(v *phone.View) { v.Path, v.Ring = phone.PathNone, true })},
-		{"incoming on the second line", call(phone.ShowIncoming, func(v *phone.View) { v.Path, v.Ring, v.Line, v.Lines = phone.PathNone, true, 2, two })},
-		{"incoming without a name, silenced", call(phone.ShowIncoming, func(v *phone.View) { v.Path, v.Name = phone.PathNone, "" })},
-		{"incoming from nobody", call(phone.ShowIncoming, func(v *phone.View) { v.Path, v.Name, v.Peer, v.Ring = phone.PathNone, "", "", true })},
-		{"in a call", call(phone.ShowTalking, func(v *phone.View) { v.Duration = 72 * time.Second })},
-		{"in a long call, hands-free", call(phone.ShowTalking, func(v *phone.View) { v.Duration, v.Path = 3*time.Hour+5*time.Second, phone.PathSpeaker })},
-		{"in a call, muted", call(phone.ShowTalking, func(v *phone.View) { v.Muted = true })},
-		{"in a call, digits sent", call(phone.ShowTalking, func(v *phone.View) { v.Sent = "12#" })},
-		{"in a call, somebody else called", call(phone.ShowTalking, func(v *phone.View) { v.Missed, v.MissedPeer = 1, "1003" })},
-		{"putting on hold", call(phone.ShowTalking, func(v *phone.View) { v.Pending = true })},
-		{"on hold", call(phone.ShowTalking, func(v *phone.View) { v.Held = true })},
-		{"taking back", call(phone.ShowTalking, func(v *phone.View) { v.Held, v.Pending = true, true })},
-		{"held by the other side", call(phone.ShowTalking, func(v *phone.View) { v.RemoteHeld = true })},
-		{"both on hold", call(phone.ShowTalking, func(v *phone.View) { v.Held, v.RemoteHeld = true, true })},
-		{"hold refused", call(phone.ShowTalking, func(v *phone.View) { v.Notice = phone.HoldRefused })},
-		{"volume in a call", call(phone.ShowTalking, func(v *phone.View) { v.VolumeShown, v.Volume = true, 10 })},
-		{"busy", call(phone.ShowFailed, func(v *phone.View) { v.Why = phone.ReasonFor(486) })},
-		{"no reply, second page", call(phone.ShowFailed, func(v *phone.View) { v.Why, v.Page = phone.NoReply, 1 })},
-		{"not registered", with(func(v *phone.View) {
-			v.Showing, v.Path, v.Why = phone.ShowFailed, phone.PathHandset, phone.NotRegistered
-		})},
-		{"a German name", call(phone.ShowIncoming, func(v *phone.View) { v.Name, v.Ring = "Jürgen Größer-Öztürk", true })},
-		{"a Russian name", call(phone.ShowIncoming, func(v *phone.View) { v.Name, v.Ring = "Щукин Юрий", true })},
-		{"a Chinese name", call(phone.ShowIncoming, func(v *phone.View) { v.Name, v.Ring = "王小明", true })},
-		{"a name of tricks", call(phone.ShowIncoming, func(v *phone.View) { v.Name, v.Ring = "A\x00\x1b[2J\n\u202eevil\\~ \U0001f600!", true })},
-	}
-}
-
 func TestScreens(t *testing.T) {
 	for _, size := range []struct{ rows, cols int }{{2, 16}, {4, 20}} {
 		file := filepath.Join("testdata", fmt.Sprintf("%dx%d.txt", size.rows, size.cols))
@@ -171,12 +73,8 @@ func TestScreensFit(t *testing.T) {
 
 // Every reason can be read to its last word, on each screen, after a failure and as a notice.
 func TestReasonsCanBeRead(t *testing.T) {
-	reasons := []phone.Reason{phone.NotRegistered, phone.NoNetwork, phone.NoReply, phone.NotTrusted, phone.ServerNotFound, phone.HungUp, phone.LeftOffHook}
-	for code := 300; code < 700; code++ {
-		reasons = append(reasons, phone.ReasonFor(code), phone.ReasonForLine(code))
-	}
 	lines := []phone.LineView{line(1, "1001", phone.LineRegistered)}
-	for _, r := range reasons {
+	for _, r := range phone.Reasons() {
 		for _, size := range []struct{ rows, cols int }{{2, 16}, {4, 20}} {
 			for _, v := range []phone.View{
 				{Showing: phone.ShowFailed, Network: true, Lines: lines, Why: r, Peer: "1002"},

@@ -160,10 +160,10 @@ func TestIncomingEnds(t *testing.T) {
 	p.wantIdle("we hang up")
 }
 
-// TestBusy: while one call lives, the next caller hears busy and the call is not disturbed.
+// TestBusy: without call waiting, while one call lives, the next caller hears busy and the call is not disturbed.
 func TestBusy(t *testing.T) {
 	t.Parallel()
-	p := startPhone(t, phoneOptions{})
+	p := startPhone(t, phoneOptions{profile: map[string]string{"CW_Setting": "No"}})
 	first := startSIPp(t, sippOptions{scenario: "caller", to: p.user, values: map[string]any{"From": "901"}})
 	c := p.wantCall("the first call", "incoming")
 	second := startSIPp(t, sippOptions{scenario: "caller-refused", to: p.user, values: map[string]any{"From": "902", "Code": "486"}})

@@ -106,7 +106,7 @@ func (s *phoneSet) close() {
 // newLoop returns a loop without drivers; assemble and replay give it theirs.
 func newLoop(p parts) *loop {
 	l := &loop{
-		log: p.log, name: p.board.Name, rows: p.board.Rows, cols: p.board.Cols,
+		log: p.log, name: p.board.Name, rows: p.board.Rows, cols: p.board.Cols, width: p.board.Width, height: p.board.Height,
 		inbox: make(chan any, inboxSize), record: p.record,
 		route: p.route, settings: p.settings, addrs: p.addrs, publish: void{}, password: p.password, trust: p.trust, start: time.Now(),
 		calls: make(map[phone.ID]*conversation), last: make(map[phone.ID]farewell), mwi: make(map[int]web.MWI),

@@ -430,8 +430,8 @@ func (p *desk) wantHome() {
 	if err != nil {
 		p.Error(err)
 	}
-	if p.ear.talk != 0 || p.ear.tone != "" || p.ear.ring {
-		p.Errorf("there is sound: call %d, tone %q, ringing %t", p.ear.talk, p.ear.tone, p.ear.ring)
+	if p.ear.talk != 0 || p.ear.tone != "" || p.ear.ring || p.ear.beep != "" {
+		p.Errorf("there is sound: call %d, tone %q, ringing %t, beep %q", p.ear.talk, p.ear.tone, p.ear.ring, p.ear.beep)
 	}
 	if n := p.ear.ports(); n != 0 {
 		p.Errorf("%d calls hold RTP ports", n)

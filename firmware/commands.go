@@ -99,7 +99,8 @@ func (l *loop) obeyed(now time.Time, c command) web.Result {
 	return web.Result{Outcome: web.Unsupported, Text: "this phone cannot do that"}
 }
 
-// pressKeys operates keys as the debouncer would report them.
+// pressKeys operates keys. One that is brought down and left so goes through the debouncer, which tells
+// when it has been held long.
 func (l *loop) pressKeys(now time.Time, c web.PressKeys) web.Result {
 	for _, k := range c.Keys {
 		if !hal.Valid(hal.Key(k.Key)) {
@@ -109,11 +110,12 @@ func (l *loop) pressKeys(now time.Time, c web.PressKeys) web.Result {
 	l.banner = nil
 	for _, k := range c.Keys {
 		key := hal.Key(k.Key)
-		if k.Press || k.Down {
+		if k.Press {
 			l.tell(phone.KeyDown{Key: key})
-		}
-		if k.Press || !k.Down {
 			l.tell(phone.KeyUp{Key: key})
+		} else {
+			l.keys.Set(now, hal.Contact{Key: key, Down: k.Down})
+			l.pressed(now)
 		}
 		l.settle(now)
 	}
@@ -189,11 +191,17 @@ func (a asker) Status(ctx context.Context) (web.Status, error) {
 	return answer(ctx, a, func(now time.Time) web.Status { return a.status(now) })
 }
 
-// Screen is what the handset shows now.
+// Screen is what the handset shows now. Its picture is made outside the loop.
 func (a asker) Screen(ctx context.Context) (web.Screen, error) {
-	return answer(ctx, a, func(time.Time) web.Screen {
-		return web.Screen{Rows: a.frame.Rows, Backlight: a.frame.Backlight}
-	})
+	f, err := answer(ctx, a, func(time.Time) hal.Frame { return a.frame })
+	if err != nil {
+		return web.Screen{}, err
+	}
+	data, err := a.pictures.encode(f)
+	if err != nil {
+		return web.Screen{}, fmt.Errorf("the picture of the screen: %w", err)
+	}
+	return web.Screen{Rows: f.Rows, Backlight: f.Backlight, PNG: data}, nil
 }
 
 // answer asks the loop one thing. An answer that comes after ctx has ended is dropped.

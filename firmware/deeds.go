@@ -25,6 +25,7 @@ type conversation struct {
 	talking bool              // the user is joined with it
 	holding bool              // we hold the far end
 	wanted  bool              // what our re-INVITE under way asks for: hold, or not
+	asking  bool              // the brain waits for HoldDone
 	theirs  bool              // an offer of the far end came first
 	offers  int               // times ours was made anew for that
 	held    bool              // the far end holds us
@@ -63,8 +64,16 @@ func (l *loop) do(now time.Time, a phone.Action) {
 		l.voice.StopTone()
 	case phone.StartRing:
 		l.voice.StartRing(ringCadence(l.settings, a.Line))
+	case phone.StartReminder:
+		l.voice.StartRing(cadenceOf(l.settings, l.settings.User.HoldReminderRing))
 	case phone.StopRing:
 		l.voice.StopRing()
+	case phone.PlayBeep:
+		if err := l.voice.PlayBeep(string(a.Tone)); err != nil {
+			l.log.Error("playing a beep", "err", err)
+		}
+	case phone.StopBeep:
+		l.voice.StopBeep()
 	case phone.KeyTone:
 		if d, ok := a.Key.Digit(); ok {
 			l.voice.KeyTone(string(d))
@@ -75,6 +84,8 @@ func (l *loop) do(now time.Time, a phone.Action) {
 		l.voice.SetMute(a.On)
 	case phone.Volume:
 		l.voice.SetVolume(a.Level)
+	case phone.SetDND:
+		l.setDND(now, a.On)
 	case phone.Route:
 		// One sound device serves handset, speaker and headset until boards have several.
 	default:
@@ -114,7 +125,7 @@ func (l *loop) reoffer(now time.Time, id phone.ID, hold bool) {
 		l.tell(phone.HoldDone{ID: id, On: hold})
 		return
 	}
-	c.wanted, c.theirs, c.offers = hold, false, 0
+	c.wanted, c.asking, c.theirs, c.offers = hold, true, false, 0
 	l.sip(now, sip.Reinvite{ID: sip.ID(id), Body: c.neg.Offer(hold)})
 }
 
@@ -188,8 +199,19 @@ func (l *loop) relocate(id phone.ID) {
 	}
 	c.rtp = netip.AddrPortFrom(ip, port)
 	c.neg.Move(ip, port)
-	c.wanted, c.theirs, c.offers = c.holding, false, 0
-	l.queueSIP(sip.Reinvite{ID: sip.ID(id), Body: c.neg.Offer(c.holding)})
+	if !c.asking { // else the hold that is asked for is asked for from there
+		c.wanted = c.holding
+	}
+	c.theirs, c.offers = false, 0
+	l.queueSIP(sip.Reinvite{ID: sip.ID(id), Body: c.neg.Offer(c.wanted)})
+}
+
+// setDND keeps do not disturb in the settings. It is in force when they are saved.
+func (l *loop) setDND(now time.Time, on bool) {
+	s := l.newest()
+	s.User.DNDSetting = on
+	l.decide(now, fmt.Sprintf("do not disturb is switched %s by key", map[bool]string{true: "on", false: "off"}[on]))
+	l.propose(change{settings: s})
 }
 
 // digit sends one digit the way the line's DTMF_Tx_Method says: RFC 4733 events, or INFO.

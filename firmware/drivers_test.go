@@ -19,6 +19,7 @@ type ear struct {
 	say      func(text string)
 	tone     string
 	ring     bool
+	beep     string
 	talk     int          // the call whose voice is sent or received
 	reserved map[int]bool // calls that hold ports
 	streams  map[int]string
@@ -113,6 +114,24 @@ func (e *ear) StopRing() {
 	e.ring = false
 	e.out("ring ends")
 	e.voice.StopRing()
+}
+
+func (e *ear) PlayBeep(name string) error {
+	if e.beep != "" {
+		e.wrong("beep %s starts over %s", name, e.beep)
+	}
+	e.beep = name
+	e.out("beep %s", name)
+	return e.voice.PlayBeep(name)
+}
+
+func (e *ear) StopBeep() {
+	if e.beep == "" {
+		e.wrong("a beep stops that does not play")
+	}
+	e.beep = ""
+	e.out("beep ends")
+	e.voice.StopBeep()
 }
 
 func (e *ear) SendDigit(id int, digit string, d time.Duration) error {

@@ -14,13 +14,13 @@ import (
 )
 
 // pair are two phones, 1001 and 1002, registered at one proxy.
-func (b *bench) pair() (p, q *desk) {
+func (b *bench) pair(settings ...string) (p, q *desk) {
 	b.Helper()
 	b.server.mu.Lock()
 	b.server.proxy = &proxy{b.server}
 	b.server.mu.Unlock()
-	p = b.newDesk("1001", "10.0.0.51").start()
-	q = b.newDesk("1002", "10.0.0.52").start()
+	p = b.newDesk("1001", "10.0.0.51", settings...).start()
+	q = b.newDesk("1002", "10.0.0.52", settings...).start()
 	b.after(1003 * time.Millisecond)
 	p.wantScreen("1001 registers", "Ready")
 	q.wantScreen("1002 registers", "Ready")
@@ -66,8 +66,22 @@ func TestTwoPhones(t *testing.T) {
 			home(p)
 			home(q)
 		}},
-		{"two-phones-busy", "Two phones call each other at the same moment: both are busy.", func(b *bench) {
+		{"two-phones-crossed", "Two phones call each other at the same moment: each shows the other waiting, and who answers gives up the own call.", func(b *bench) {
 			p, q := b.pair()
+			p.do(web.Call{To: "1002"})
+			b.after(3 * time.Millisecond)
+			q.do(web.Call{To: "1001"})
+			b.after(3003 * time.Millisecond)
+			q.press("talk")
+			b.after(2003 * time.Millisecond)
+			hears(p, q)
+			hears(q, p)
+			p.press("end")
+			home(p)
+			home(q)
+		}},
+		{"two-phones-busy", "Two phones without call waiting call each other at the same moment: both are busy.", func(b *bench) {
+			p, q := b.pair("CW_Setting=No")
 			p.do(web.Call{To: "1002"})
 			b.after(3 * time.Millisecond)
 			q.do(web.Call{To: "1001"})
@@ -158,7 +172,7 @@ func TestHostileTiming(t *testing.T) {
 // nothing grows.
 func TestStorms(t *testing.T) {
 	inBench(t, func(b *bench) {
-		p, f := b.registered(), b.server
+		p, f := b.registered("CW_Setting=No"), b.server
 		_, invite := onCall(p)
 		v := f.speak(invite.body)
 		defer v.close()

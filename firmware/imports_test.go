@@ -31,7 +31,8 @@ var rooms = map[string][]string{
 	"dialtone/provisioning":  {"config"},
 	"dialtone/web":           {"config", "phone"},
 	"dialtone/simnet":        {},
-	"dialtone/e2e":           nil, // tests with real peers only
+	"dialtone/exchange":      {"sip"}, // the far end of tests and of the demo
+	"dialtone/e2e":           nil,     // tests with real peers only
 }
 
 // pure rooms decide; they must not be able to act or to know the time.

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"image"
 	"io"
 	"log/slog"
 	"maps"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -41,6 +44,8 @@ type voice interface {
 	StopTone()
 	StartRing(cadence int)
 	StopRing()
+	PlayBeep(name string) error
+	StopBeep()
 	KeyTone(digit string)
 	SendDigit(id int, digit string, d time.Duration) error
 	SetMute(on bool)
@@ -81,6 +86,8 @@ type loop struct {
 	bind   func(config.Settings) ([8]netip.AddrPort, error) // opens and closes SIP sockets
 	rows   int
 	cols   int
+	width  int // of a screen of pixels, else 0
+	height int
 
 	settings config.Settings
 	addrs    []netip.Addr
@@ -95,6 +102,10 @@ type loop struct {
 	count    counters
 	shown    []string
 	frame    hal.Frame
+	seen     phone.View // what shown was made of, with a banner over it or not
+	covered  bool
+	painter  *display.Painter // of a screen of pixels
+	pictures pictures
 	steps    steps
 	stopping time.Time // asked to stop; zero: not
 	beat     atomic.Int64
@@ -180,6 +191,7 @@ func (l *loop) handle(now time.Time, in any) {
 	}
 	l.count.inputs++
 	if l.count.inputs == 1 {
+		l.sayPlans(now, l.settings, config.Default())
 		l.sip(now, sip.Tick{}) // the agent begins to register
 	}
 	switch in := in.(type) {
@@ -209,10 +221,7 @@ func (l *loop) handle(now time.Time, in any) {
 	default:
 		panic(fmt.Sprintf("firmware: nobody handles %T", in))
 	}
-	for _, p := range l.keys.Pressed(now) {
-		l.banner = nil
-		l.tell(press(p))
-	}
+	l.pressed(now)
 	if due(now, l.brain.Next()) {
 		l.tell(phone.Tick{})
 	}
@@ -235,10 +244,22 @@ func (l *loop) note(now time.Time, what any) {
 	}
 }
 
+// pressed passes on what the debouncer has to tell.
+func (l *loop) pressed(now time.Time) {
+	for _, p := range l.keys.Pressed(now) {
+		l.banner = nil
+		l.tell(press(p))
+	}
+}
+
 // press translates a debounced key.
 func press(p keypad.Press) phone.Event {
 	switch {
-	case p.Long:
+	case p.Flash:
+		return phone.HookFlash{}
+	case p.Repeat:
+		return phone.KeyRepeat{Key: p.Key}
+	case p.Down && p.Long:
 		return phone.KeyHeld{Key: p.Key}
 	case p.Down:
 		return phone.KeyDown{Key: p.Key}
@@ -272,22 +293,47 @@ func (l *loop) settle(now time.Time) {
 			l.log.Debug("step", "action", show(a))
 			l.do(now, a)
 		}
+		l.keys.Flash = l.brain.Flash()
 	}
 	l.queue, l.orders = nil, nil
 }
 
-// show draws the screen if it changed.
+// show draws the screen if it changed. Most inputs change nothing the user sees, so the view is
+// compared before anything is laid out, and the picture before it goes to a slow screen.
 func (l *loop) show() {
-	rows := display.Text(l.brain.View(), l.rows, l.cols)
-	if l.banner != nil {
-		rows = bannerRows(l.banner, l.rows, l.cols)
-	}
-	if slices.Equal(rows, l.shown) {
+	view, covered := l.brain.View(), l.banner != nil
+	if l.shown != nil && covered == l.covered && reflect.DeepEqual(view, l.seen) {
 		return
 	}
-	l.shown = rows
-	l.frame = hal.Frame{Rows: rows, Backlight: true}
-	l.draw(l.frame)
+	l.seen, l.covered = view, covered
+	rows := display.Text(view, l.rows, l.cols)
+	if covered {
+		rows = bannerRows(l.banner, l.rows, l.cols)
+	}
+	f := hal.Frame{Rows: rows, Backlight: true}
+	same := slices.Equal(rows, l.shown)
+	if l.width > 0 {
+		picture := l.paint(view)
+		before, _ := l.frame.Image.(*image.Paletted)
+		same = same && before != nil && bytes.Equal(before.Pix, picture.Pix) && slices.Equal(before.Palette, picture.Palette)
+		f.Image = picture
+	}
+	if same {
+		return
+	}
+	l.shown, l.frame = rows, f
+	l.draw(f)
+}
+
+// paint draws the picture of a screen of pixels.
+func (l *loop) paint(view phone.View) *image.Paletted {
+	if l.painter == nil {
+		l.painter = display.NewPainter()
+	}
+	if l.banner != nil {
+		return l.painter.Rows(l.banner, l.width, l.height)
+	}
+	return l.painter.Pixels(view, l.width, l.height)
 }
 
 // bannerRows lays a few words out on the whole screen.

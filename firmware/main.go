@@ -27,6 +27,7 @@ const (
 const usage = `dialtone is the firmware of a SIP desk phone.
 
 	dialtone [run] [flags]     run the phone (dialtone run -h lists the flags)
+	dialtone demo [-port N]    a whole small telephone network, in one process
 	dialtone check FILE|URL    validate a profile
 	dialtone params            print every parameter: tag, default, range, help
 	dialtone version           print version, build, Go and board
@@ -80,6 +81,12 @@ func dispatch(ctx context.Context, args []string, env func(string) string, stdou
 			return replay(opt.replay, stdout)
 		}
 		return run(ctx, opt, stderr)
+	case "demo":
+		opt, err := parseDemoOptions(rest, stdout)
+		if err != nil || opt.help {
+			return err
+		}
+		return demo(ctx, opt, stdout, stderr)
 	case "check":
 		if len(rest) != 1 || strings.HasPrefix(rest[0], "-") {
 			return usageError{errors.New("check takes one FILE or URL")}

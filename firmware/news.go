@@ -239,6 +239,7 @@ func (l *loop) reanswered(ev sip.Reanswered) {
 	if ok {
 		c.holding = c.wanted
 	}
+	c.asking = false
 	l.tell(phone.HoldDone{ID: id, On: c.wanted, OK: ok})
 }
 
@@ -341,6 +342,7 @@ func (l *loop) notified(now time.Time, ev sip.Notify) {
 	case "message-summary":
 		if m, ok := parseSummary(ev.Body); ok {
 			l.mwi[ev.Line] = m
+			l.tell(phone.Messages{Line: ev.Line, New: m.New > 0})
 		}
 	case "report":
 		l.decide(now, "a server asked for a report, which this phone does not send")

@@ -33,6 +33,9 @@ type options struct {
 	record    string
 	replay    string
 	help      bool
+
+	open   bool     // no flag, a demonstration sets it: the handset's page needs no login (web.Config.Open)
+	frames []string // likewise: pages that show it in a frame
 }
 
 // parseOptions reads flags, then the environment (DIALTONE_ADMIN_PASSWORD for -admin-password) for

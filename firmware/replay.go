@@ -219,6 +219,8 @@ func (t *tape) PlayTone(name string) error            { t.say("tone %s", name); 
 func (t *tape) StopTone()                             { t.say("tone ends") }
 func (t *tape) StartRing(cadence int)                 { t.say("ring %d", cadence) }
 func (t *tape) StopRing()                             { t.say("ring ends") }
+func (t *tape) PlayBeep(name string) error            { t.say("beep %s", name); return nil }
+func (t *tape) StopBeep()                             { t.say("beep ends") }
 func (t *tape) KeyTone(digit string)                  { t.say("key tone %s", digit) }
 func (t *tape) SendDigit(id int, d string, _ time.Duration) error {
 	t.say("digit %s in call %d", d, id)

@@ -87,6 +87,16 @@ func (w witnessedVoice) StopRing() {
 	w.voice.StopRing()
 }
 
+func (w witnessedVoice) PlayBeep(name string) error {
+	w.p.tape().PlayBeep(name)
+	return w.voice.PlayBeep(name)
+}
+
+func (w witnessedVoice) StopBeep() {
+	w.p.tape().StopBeep()
+	w.voice.StopBeep()
+}
+
 func (w witnessedVoice) KeyTone(d string) {
 	w.p.tape().KeyTone(d)
 	w.voice.KeyTone(d)
@@ -203,10 +213,25 @@ func TestReplay(t *testing.T) {
 			d.want("answered", 200, "INVITE")
 			d.request("ACK", f.sdp("sendrecv"))
 			second := f.invite("1001", f.sdp("sendrecv"))
-			second.want("busy", 486, "INVITE")
-			second.request("ACK failure")
+			second.want("it waits", 180, "INVITE")
 			b.after(1003 * time.Millisecond)
+			p.press("talk")
+			second.want("the second is answered", 200, "INVITE")
+			second.request("ACK")
+			f.answer(f.want("the first is held", "INVITE"), 200, f.sdp("recvonly"))
+			b.after(1003 * time.Millisecond)
+			p.press("soft3")
+			f.answer(f.want("the second is held", "INVITE"), 200, f.sdp("recvonly"))
+			f.answer(f.want("the first is taken back", "INVITE"), 200, f.sdp("sendrecv"))
+			b.after(1003 * time.Millisecond)
+			third := f.invite("1001", f.sdp("sendrecv"))
+			third.want("no appearance is free", 486, "INVITE")
+			third.request("ACK failure")
+			second.request("BYE")
+			second.want("the second goes", 200, "BYE")
 			leave(p, d)
+			p.press("down", "right", "soft4", "soft3")
+			b.after(1003 * time.Millisecond)
 		},
 		"settings and questions": func(b *bench, p *desk) {
 			p.shelf.offer("http://10.0.0.2/p.xml", profile("Display_Name_1_=Ann", "Password_1_=recorded", "SIP_T1=seven"))

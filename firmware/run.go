@@ -59,7 +59,7 @@ func run(ctx context.Context, opt options, stderr io.Writer) error {
 	}
 	fetch.CAs = roots
 
-	device, _, err := b.Open(board.OpenOptions{Mic: opt.mic, Speaker: opt.speaker, Log: log})
+	device, handset, err := b.Open(board.OpenOptions{Mic: opt.mic, Speaker: opt.speaker, Log: log})
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,9 @@ func run(ctx context.Context, opt options, stderr io.Writer) error {
 	}
 	defer closeRecord()
 
-	front := &webFront{log: log, password: settings.System.AdminPassword}
+	front := &webFront{
+		log: log, board: b, handset: handset, open: opt.open, frames: opt.frames, password: settings.System.AdminPassword,
+	}
 	var set *phoneSet
 	trust := func(rule string) { // only the loop calls it, so set is there
 		go func() {

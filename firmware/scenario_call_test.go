@@ -412,8 +412,8 @@ func TestAnswering(t *testing.T) {
 			p.replace()
 			home(p)
 		}},
-		{"second-call", "A second caller hears busy, the first call goes on.", func(b *bench) {
-			p, f := b.registered(), b.server
+		{"second-call", "Without call waiting a second caller hears busy, the first call goes on.", func(b *bench) {
+			p, f := b.registered("CW_Setting=No"), b.server
 			d, _ := onCall(p)
 			second := f.invite("1001", f.sdp("sendrecv"))
 			second.want("busy", 486, "INVITE")

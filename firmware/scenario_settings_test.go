@@ -201,7 +201,7 @@ func TestSettings(t *testing.T) {
 			}
 			p.cancel = nil
 		}},
-		{"mwi", "The server tells of voice messages.", func(b *bench) {
+		{"mwi", "The server tells of voice messages, and the dial tone tells the user.", func(b *bench) {
 			p := b.registered()
 			d := b.server.notify("1001", "message-summary", "Content-Type: application/simple-message-summary", "body=Messages-Waiting: yes\r\nVoice-Message: 2/8 (0/2)\r\n")
 			d.want("agreed", 200, "NOTIFY")
@@ -209,6 +209,10 @@ func TestSettings(t *testing.T) {
 			if m := p.status().Lines[0].MWI; m.New != 2 || m.Old != 8 {
 				b.Errorf("messages: %+v", m)
 			}
+			p.lift()
+			b.after(1003 * time.Millisecond)
+			p.replace()
+			b.after(103 * time.Millisecond)
 		}},
 		{"banner", "A password made up at the first start is on the screen until the first key.", func(b *bench) {
 			p := b.newDesk("", "10.0.0.50")

@@ -7,19 +7,26 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
 	"dialtone/board"
 	"dialtone/config"
 	"dialtone/hal"
+	"dialtone/hal/sim"
+	"dialtone/keypad"
 	"dialtone/web"
 )
 
 // A webFront is the web server's side of the phone: what the loop tells it, and the admin password.
 type webFront struct {
-	log    *slog.Logger
-	server *web.Server // nil: off
+	log     *slog.Logger
+	board   board.Board
+	handset *sim.Handset // nil: the board is not simulated
+	open    bool         // see web.Config.Open
+	frames  []string     // see web.Config.Frames
+	server  *web.Server  // nil: off
 
 	mu       sync.Mutex
 	password config.Secret // in force
@@ -59,12 +66,21 @@ func (f *webFront) serve(addr string, set *phoneSet) (func(), error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the web page at %s: %w", addr, rootCause(err))
 	}
+	return f.serveOn(ln, set), nil
+}
+
+// serveOn opens the page and API on a listener and returns how to close them.
+func (f *webFront) serveOn(ln net.Listener, set *phoneSet) func() {
 	f.server = web.New(web.Config{
 		Source:       asker{loop: set.loop, life: set.ctx},
 		ValidKey:     func(name string) bool { return hal.Valid(hal.Key(name)) },
 		PasswordHash: f.passwordHash,
+		Check:        checkSetting,
 		Hosts:        func() []string { return hostNames(set.ctx, asker{loop: set.loop, life: set.ctx}) },
 		Log:          f.log,
+		Handset:      drawnHandset(f.board),
+		Sound:        soundOf(f.handset),
+		Open:         f.open, Frames: f.frames,
 	})
 	set.publish = f.server
 	done := make(chan struct{})
@@ -78,7 +94,16 @@ func (f *webFront) serve(addr string, set *phoneSet) (func(), error) {
 	return func() {
 		f.server.Close()
 		<-done
-	}, nil
+	}
+}
+
+// checkSetting looks at what config only knows the outside of: dial plans.
+func checkSetting(tag, value string) error {
+	if !strings.HasPrefix(tag, "Dial_Plan_") {
+		return nil
+	}
+	_, err := keypad.ParsePlan(value)
+	return err
 }
 
 // rootCause leaves out what the caller says already: "listen tcp 127.0.0.1:80: bind: address already in use".

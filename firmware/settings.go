@@ -1,12 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net/netip"
 	"strings"
 	"time"
 
 	"dialtone/config"
+	"dialtone/keypad"
 	"dialtone/media"
 	"dialtone/phone"
 	"dialtone/sip"
@@ -68,8 +70,14 @@ func userAgent(s config.Settings) string {
 // phoneConfig says what the brain needs to know.
 func phoneConfig(s config.Settings) phone.Config {
 	c := phone.Config{
-		Interdigit:   s.Regional.InterdigitLongTimer,
+		Timers:       keypad.Timers{Long: s.Regional.InterdigitLongTimer, Short: s.Regional.InterdigitShortTimer},
 		ReorderDelay: s.Regional.ReorderDelay,
+		CallWaiting:  s.User.CWSetting,
+		Appearances:  s.Phone.CallAppearancesPerLine,
+		HoldReminder: s.User.HoldReminderTimer,
+	}
+	if c.Timers.Long == 0 {
+		c.Timers.Long = -1 // for ever
 	}
 	if s.Regional.ReorderDelay == 255*time.Second { // reference E.4: 255 means no reorder tone
 		c.ReorderDelay = -1
@@ -77,10 +85,35 @@ func phoneConfig(s config.Settings) phone.Config {
 	for i, l := range s.Line {
 		c.Lines = append(c.Lines, phone.LineConfig{
 			Number: i + 1, Name: shortName(s, i), User: l.UserID, Enabled: inService(l), DND: s.User.DNDSetting,
-			MakeCallWithoutReg: l.MakeCallWithoutReg || !l.Register,
+			MakeCallWithoutReg: l.MakeCallWithoutReg || !l.Register, Plan: dialPlan(l.DialPlan),
 		})
 	}
 	return c
+}
+
+// dialPlan is the dial plan of a line: the default one where what is set cannot be read, for a phone that
+// calls nobody is of no use (docs/decisions/006-dial-plan.md). sayPlans says so.
+func dialPlan(script string) *keypad.Plan {
+	if p, err := keypad.ParsePlan(script); err == nil {
+		return p
+	}
+	p, err := keypad.ParsePlan(keypad.DefaultPlan)
+	if err != nil {
+		panic(fmt.Sprintf("firmware: the default dial plan: %v", err))
+	}
+	return p
+}
+
+// sayPlans tells of dial plans that cannot be read and were not there before.
+func (l *loop) sayPlans(now time.Time, s, before config.Settings) {
+	for i, line := range s.Line {
+		if line.DialPlan == before.Line[i].DialPlan {
+			continue
+		}
+		if _, err := keypad.ParsePlan(line.DialPlan); err != nil {
+			l.decide(now, fmt.Sprintf("Dial_Plan_%d_ cannot be read, the default plan is used: %v", i+1, err))
+		}
+	}
 }
 
 // shortName is what the screen calls a line: the label of the line key that belongs to it.

@@ -11,8 +11,9 @@ import (
 	"github.com/zaf/g711"
 )
 
-// A farVoice is the voice of a far end: it says a tone of 1000 Hz while it talks and keeps what it hears.
+// A farVoice is the voice of a far end: it says a tone while it talks and keeps what it hears.
 type farVoice struct {
+	hz        float64
 	rtp, rtcp net.PacketConn
 	to        netip.AddrPort
 	stop      chan struct{}
@@ -28,12 +29,18 @@ const farHertz = 1000
 // speak opens the far end's voice at its port 4000 and talks to the phone's address in sdp.
 func (f *far) speak(sdp string) *farVoice {
 	f.b.Helper()
-	v := &farVoice{to: mediaAddr(sdp), stop: make(chan struct{})}
+	return f.speakAt(sdp, 4000, farHertz)
+}
+
+// speakAt is speak at another port and with another tone.
+func (f *far) speakAt(sdp string, port uint16, hz float64) *farVoice {
+	f.b.Helper()
+	v := &farVoice{hz: hz, to: mediaAddr(sdp), stop: make(chan struct{})}
 	var err error
-	if v.rtp, err = f.host.ListenPacket(netip.AddrPortFrom(f.at.Addr(), 4000)); err != nil {
+	if v.rtp, err = f.host.ListenPacket(netip.AddrPortFrom(f.at.Addr(), port)); err != nil {
 		f.b.Fatal(err)
 	}
-	if v.rtcp, err = f.host.ListenPacket(netip.AddrPortFrom(f.at.Addr(), 4001)); err != nil {
+	if v.rtcp, err = f.host.ListenPacket(netip.AddrPortFrom(f.at.Addr(), port+1)); err != nil {
 		f.b.Fatal(err)
 	}
 	v.running.Go(v.listen)
@@ -83,7 +90,7 @@ func (v *farVoice) talk() {
 		binary.BigEndian.PutUint16(packet[2:], uint16(n))
 		binary.BigEndian.PutUint32(packet[4:], uint32(160*n))
 		for i := range 160 {
-			packet[12+i] = g711.EncodeUlawFrame(int16(8000 * math.Sin(2*math.Pi*farHertz*float64(160*n+i)/8000)))
+			packet[12+i] = g711.EncodeUlawFrame(int16(8000 * math.Sin(2*math.Pi*v.hz*float64(160*n+i)/8000)))
 		}
 		v.rtp.WriteTo(packet, netAddr(v.to))
 	}
@@ -155,11 +162,25 @@ func (p *desk) wantVoices(sentence string, v *farVoice) {
 	v.take()
 	p.after(1003 * time.Millisecond)
 	earpiece := p.Heard()
-	if s := share(earpiece[len(earpiece)-4000:], farHertz); s < 0.9 {
+	if s := share(earpiece[len(earpiece)-4000:], v.hz); s < 0.9 {
 		p.Errorf("%s: the user hears the far end with %.2f of the sound", sentence, s)
 	}
 	far := v.take()
 	if s := share(far[len(far)/2:], 440); len(far) < 7500 || s < 0.9 {
 		p.Errorf("%s: the far end hears the user with %.2f of %d samples", sentence, s, len(far))
+	}
+}
+
+// wantApart checks that neither end hears the other.
+func (p *desk) wantApart(sentence string, v *farVoice) {
+	p.Helper()
+	v.take()
+	p.after(1003 * time.Millisecond)
+	earpiece := p.Heard()
+	if s := share(earpiece[len(earpiece)-4000:], v.hz); s > 0.01 {
+		p.Errorf("%s: the user hears the far end with %.2f of the sound", sentence, s)
+	}
+	if n := len(v.take()); n > 0 {
+		p.Errorf("%s: %d samples are sent to the far end", sentence, n)
 	}
 }

@@ -23,6 +23,7 @@ func (l *loop) status(now time.Time) web.Status {
 			Last: web.Timestamp(l.provided.last), Result: l.provided.result, Rule: provisioning.Redact(l.provided.shown()),
 			Error: l.provided.err, Next: left(now, l.provided.next),
 		},
+		Handset:  handsetStatus(l.brain.View(), l.brain.Calls(), l.mwi),
 		Counters: l.count.list(),
 	}
 	if l.provided.running {

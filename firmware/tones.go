@@ -37,8 +37,10 @@ func tonePlan(s config.Settings) media.TonePlan {
 
 // ringCadence is the number of the cadence a line rings with: Default_Ring_n_ names a ring, whose
 // script ("n=Classic-1;w=3;c=1") names the cadence by c. 0: the line does not ring.
-func ringCadence(s config.Settings, line int) int {
-	ring := s.Line[line-1].DefaultRing
+func ringCadence(s config.Settings, line int) int { return cadenceOf(s, s.Line[line-1].DefaultRing) }
+
+// cadenceOf is the number of the cadence of a ring.
+func cadenceOf(s config.Settings, ring string) int {
 	if _, err := strconv.Atoi(ring); err != nil {
 		return 0 // No Ring
 	}

@@ -9,31 +9,82 @@ import (
 // Implementation constants.
 const maxDigits = 64 // digits of one number; more are not taken
 
-// A Plan says when a number is complete.
-type Plan struct {
-	// Long is how long to wait off-hook for one more digit before the number is sent as it stands
-	// (Interdigit_Long_Timer, reference D.1). Zero: for ever.
-	Long time.Duration
+// Timers say how long to wait for the next digit off-hook (Interdigit_Long_Timer and
+// Interdigit_Short_Timer, reference D.1), where the plan says nothing itself.
+type Timers struct {
+	Long  time.Duration // while the number is not complete; 0: for ever
+	Short time.Duration // when it is complete, but could be longer; 0: not at all
 }
 
-// A Verdict is what a digit did to the number being collected.
+// DefaultTimers are those of the reference.
+func DefaultTimers() Timers { return Timers{Long: defaultLong, Short: defaultShort} }
+
+// A Verdict is what becomes of the number being collected.
 type Verdict int
 
 const (
 	More    Verdict = iota // the digit was taken, the number may go on
-	Send                   // the number is complete, Number has it
+	Send                   // the number is complete, Dialed has what is sent for it
 	Refused                // the digit was not taken: no such digit, or the number is as long as can be
+	Reject                 // no such number: it cannot become one of the plan any more, or did not in time
+	Barred                 // the plan forbids it
 )
 
-// A Collector collects the digits of a number to dial. Off-hook the number is sent when the Plan's
-// timer runs out; on-hook it waits for the user to lift the handset. "#" sends it in both cases,
-// except as the first digit, where it begins a service code (#61). The zero Collector has an empty
-// Plan and is on-hook.
+// A Collector collects the digits of a number to dial, by the plan of the line in use. Off-hook each digit
+// is judged and the timers run; on-hook the number waits until it is submitted or the handset is lifted.
+// "#" submits it in both cases, unless the plan has a use for it there. The zero Collector has no plan
+// and is on-hook: any number can be dialed then, and "#" as its first digit begins a service code (#61).
+//
+// A number that begins with "+" (RFC 3966) is judged by the plan if that has a "+" anywhere; otherwise it
+// is taken as it is, and ends with "#" or the long timer.
 type Collector struct {
-	Plan    Plan
+	plan    *Plan
+	timers  Timers
 	digits  []byte
+	dialed  string
+	match   matching // of digits; without a plan unused
 	offHook bool
-	sendAt  time.Time // when the number is sent as it stands; zero: not by itself
+	sendAt  time.Time // when the number is judged as it stands; zero: not by itself
+}
+
+// Use sets the plan and the timers of the line in use. Digits collected before are judged anew; without a
+// plan any number can be dialed.
+func (c *Collector) Use(p *Plan, t Timers) {
+	if c.plan == p && c.timers == t && p != nil {
+		return
+	}
+	c.plan, c.timers = p, t
+	c.again()
+}
+
+// again judges the digits there are by the plan there is.
+func (c *Collector) again() {
+	if c.plan == nil {
+		return
+	}
+	c.match.start(c.plan)
+	for _, d := range c.digits {
+		c.match.digit(d)
+	}
+}
+
+// free tells whether the number is one that no plan judges.
+func (c *Collector) free() bool {
+	return c.plan == nil || len(c.digits) > 0 && c.digits[0] == '+' && !c.plan.plus
+}
+
+// Lift tells whether the phone is off-hook. Digits typed before are submitted; a plan may call by itself,
+// at once or when nothing is dialed for a while.
+func (c *Collector) Lift(now time.Time, offHook bool) Verdict {
+	c.offHook, c.sendAt = offHook, time.Time{}
+	switch {
+	case !offHook:
+		return More
+	case len(c.digits) > 0:
+		return c.judge()
+	}
+	c.again()
+	return c.wait(now)
 }
 
 // Digit takes one key of the dial.
@@ -42,25 +93,131 @@ func (c *Collector) Digit(now time.Time, k hal.Key) Verdict {
 	switch {
 	case !ok:
 		return Refused
-	case k == hal.Pound && len(c.digits) > 0:
-		c.sendAt = time.Time{}
-		return Send
+	case k == hal.Pound && !c.literal():
+		if len(c.digits) == 0 {
+			return Refused
+		}
+		return c.Submit(now)
 	case len(c.digits) >= maxDigits:
 		return Refused
 	}
+	c.add(digit)
+	if !c.offHook {
+		return More
+	}
+	return c.wait(now)
+}
+
+// literal tells whether "#" is a digit here.
+func (c *Collector) literal() bool {
+	if c.free() {
+		return len(c.digits) == 0
+	}
+	return c.match.wants('#')
+}
+
+func (c *Collector) add(digit byte) {
+	if c.plan != nil && len(c.digits) == 0 {
+		c.match.start(c.plan)
+	}
 	c.digits = append(c.digits, digit)
-	c.wait(now)
+	if c.plan != nil {
+		c.match.digit(digit)
+	}
+}
+
+// wait starts the timer anew, as every digit does, or says what is clear already.
+func (c *Collector) wait(now time.Time) Verdict {
+	c.sendAt = time.Time{}
+	if len(c.digits) == 0 {
+		switch {
+		case c.plan == nil || c.plan.offHook < 0:
+			return More
+		case c.plan.offHook == 0:
+			return c.callAlone()
+		}
+		c.sendAt = now.Add(c.plan.offHook)
+		return More
+	}
+	if c.free() {
+		if c.timers.Long > 0 {
+			c.sendAt = now.Add(c.timers.Long)
+		}
+		return More
+	}
+	if !c.match.alive() {
+		return c.judge()
+	}
+	d, never := c.match.wait(c.timers)
+	if never {
+		return More
+	}
+	if d <= 0 {
+		return c.judge()
+	}
+	c.sendAt = now.Add(d)
 	return More
+}
+
+// callAlone is what the plan does when nobody dials.
+func (c *Collector) callAlone() Verdict {
+	if c.plan.call == "" {
+		return Reject
+	}
+	c.dialed = c.plan.call
+	return Send
+}
+
+// judge decides about the number as it stands.
+func (c *Collector) judge() Verdict {
+	c.sendAt = time.Time{}
+	if c.free() {
+		c.dialed = string(c.digits)
+		return Send
+	}
+	out, s, ok := c.match.complete()
+	switch {
+	case !ok:
+		return Reject
+	case s.barred:
+		return Barred
+	}
+	c.dialed = out
+	return Send
+}
+
+// Submit judges the number as it stands, as the Dial key asks. More: there is none.
+func (c *Collector) Submit(time.Time) Verdict {
+	if len(c.digits) == 0 {
+		return More
+	}
+	return c.judge()
+}
+
+// Expire judges the number if its timer has run out; More: it has not.
+func (c *Collector) Expire(now time.Time) Verdict {
+	if !due(c.sendAt, now) {
+		return More
+	}
+	c.sendAt = time.Time{}
+	if len(c.digits) == 0 {
+		return c.callAlone()
+	}
+	return c.judge()
 }
 
 // Plus turns a "0" just collected into "+", the way to dial an international number. It reports
 // whether there was one at the beginning of the number.
-func (c *Collector) Plus() bool {
+func (c *Collector) Plus(now time.Time) (Verdict, bool) {
 	if string(c.digits) != "0" {
-		return false
+		return More, false
 	}
 	c.digits[0] = '+'
-	return true
+	c.again()
+	if !c.offHook {
+		return More, true
+	}
+	return c.wait(now), true
 }
 
 // Delete takes back the last digit. It reports whether there was one.
@@ -69,34 +226,34 @@ func (c *Collector) Delete(now time.Time) bool {
 		return false
 	}
 	c.digits = c.digits[:len(c.digits)-1]
-	c.wait(now)
+	c.again()
+	c.sendAt = time.Time{}
+	if c.offHook && len(c.digits) > 0 {
+		if v := c.wait(now); v != More { // what was complete with fewer digits is not sent for deleting one
+			if d, never := c.match.wait(Timers{Long: c.timers.Long, Short: c.timers.Short}); !never {
+				c.sendAt = now.Add(max(d, c.timers.Short))
+			}
+		}
+	}
 	return true
 }
 
-// Lift tells whether the phone is off-hook: only then does the timer of the Plan run.
-func (c *Collector) Lift(now time.Time, offHook bool) {
-	c.offHook = offHook
-	c.wait(now)
+// OutsideTone tells whether the outside dial tone is to be heard until the next digit.
+func (c *Collector) OutsideTone() bool {
+	return c.offHook && len(c.digits) > 0 && !c.free() && c.match.tone()
 }
 
-// Expired reports whether the number is complete because no more digits came.
-func (c *Collector) Expired(now time.Time) bool { return due(c.sendAt, now) }
-
-// Number returns the digits so far.
+// Number returns the digits so far, as they were typed.
 func (c *Collector) Number() string { return string(c.digits) }
+
+// Dialed returns what is to be sent, once the verdict was Send.
+func (c *Collector) Dialed() string { return c.dialed }
 
 // Clear forgets the digits.
 func (c *Collector) Clear() {
-	c.digits, c.sendAt = c.digits[:0], time.Time{}
+	c.digits, c.dialed, c.sendAt = c.digits[:0], "", time.Time{}
+	c.again()
 }
 
-// Next returns when Expired may become true, or zero.
+// Next returns when Expire may have something to say, or zero.
 func (c *Collector) Next() time.Time { return c.sendAt }
-
-// wait starts the timer anew, as every digit does.
-func (c *Collector) wait(now time.Time) {
-	c.sendAt = time.Time{}
-	if c.offHook && len(c.digits) > 0 && c.Plan.Long > 0 {
-		c.sendAt = now.Add(c.Plan.Long)
-	}
-}

@@ -13,15 +13,24 @@ const (
 	settleRelease = 12 * time.Millisecond // one opened this long is a release; worn keys chatter while held
 	settleHook    = 30 * time.Millisecond // the cradle switch, both ways: the handset is heavy and slow
 	longPress     = 800 * time.Millisecond
+	repeatFirst   = 500 * time.Millisecond // a key that repeats is held so long until it does for the first time
+	repeatNext    = 150 * time.Millisecond
+	shortestFlash = 80 * time.Millisecond // the cradle switch pressed for less was bumped
 )
+
+// repeating are the keys that act again and again while they are held.
+var repeating = []hal.Key{hal.VolUp, hal.VolDown, hal.Up, hal.Down, hal.Left, hal.Right}
 
 // A Press is one change of a key, after all bouncing. Each press of a key is reported once with Down,
 // then, if it is held long, once more with Down and Long, and once without Down when it is released;
-// Long then tells a long press from a short one. The hook switch is never Long.
+// Long then tells a long press from a short one. The hook switch is never Long. Keys that repeat (volume and
+// arrows) are reported with Down and Repeat besides, for as long as they are held.
 type Press struct {
-	Key  hal.Key
-	Down bool
-	Long bool
+	Key    hal.Key
+	Down   bool
+	Long   bool
+	Repeat bool
+	Flash  bool // of the hook: pressed and let go within Debouncer.Flash; nothing else is reported of that
 }
 
 // A Debouncer turns the contacts of bouncing switches into presses. The level is the truth: a contact
@@ -29,6 +38,10 @@ type Press struct {
 // settling time. Any number of keys may be down at once. At first the handset rests in its cradle and
 // no key is pressed. The zero Debouncer is ready to use.
 type Debouncer struct {
+	// Flash is how long the cradle switch may be pressed and it is a hook flash, no hang-up; that is
+	// reported so much later. Zero: every press is a hang-up. Its owner sets it while a flash has a meaning.
+	Flash time.Duration
+
 	keys    []keyState // in the order the keys were first seen
 	presses []timed    // settled, not yet fetched
 }
@@ -40,6 +53,9 @@ type keyState struct {
 	long    bool      // the present press was reported as long
 	settles time.Time // when raw becomes the truth; zero: raw and down agree
 	longAt  time.Time // when a press becomes long; zero: never
+	again   time.Time // when a press is repeated; zero: never
+	pressed time.Time // the hook: since when it has been down
+	hangsUp time.Time // the hook: when that is no flash any more; zero: it is none, or reported
 }
 
 // timed is a press and the moment it was true.
@@ -71,6 +87,18 @@ func (d *Debouncer) Contact(now time.Time, c hal.Contact) {
 	}
 }
 
+// Set records the change of a switch that does not bounce, a key on a web page: it counts at once, and
+// becomes long like any other. A contact of an unknown key is dropped.
+func (d *Debouncer) Set(now time.Time, c hal.Contact) {
+	d.Contact(now, c)
+	for i := range d.keys {
+		if k := &d.keys[i]; k.key == c.Key && !k.settles.IsZero() {
+			k.settles = now
+		}
+	}
+	d.settle(now)
+}
+
 // Pressed returns the presses since it was last called, in the order they happened.
 func (d *Debouncer) Pressed(now time.Time) []Press {
 	d.settle(now)
@@ -89,7 +117,7 @@ func (d *Debouncer) Next() (next time.Time) {
 	}
 	for _, k := range d.keys {
 		if k.settles.IsZero() { // a key about to be released does not become long any more
-			next = earliest(next, k.longAt)
+			next = earliest(earliest(next, k.longAt), earliest(k.again, k.hangsUp))
 		}
 		next = earliest(next, k.settles)
 	}
@@ -106,22 +134,64 @@ func (d *Debouncer) settle(now time.Time) {
 		if due(k.settles, now) {
 			at := k.settles
 			k.down, k.settles = k.raw, time.Time{}
-			if k.down {
-				k.long = false
-				if k.key != hal.Hook {
-					k.longAt = at.Add(longPress)
-				}
+			if k.key == hal.Hook {
+				d.hook(k, at)
 			} else {
-				k.longAt = time.Time{}
+				d.key(k, at)
 			}
-			d.presses = append(d.presses, timed{at, Press{Key: k.key, Down: k.down, Long: k.long && !k.down}})
 		}
-		if k.settles.IsZero() && due(k.longAt, now) {
+		if !k.settles.IsZero() {
+			continue
+		}
+		if due(k.longAt, now) {
 			d.presses = append(d.presses, timed{k.longAt, Press{Key: k.key, Down: true, Long: true}})
 			k.long, k.longAt = true, time.Time{}
 		}
+		for due(k.again, now) {
+			d.presses = append(d.presses, timed{k.again, Press{Key: k.key, Down: true, Repeat: true}})
+			k.again = k.again.Add(repeatNext)
+		}
+		if due(k.hangsUp, now) {
+			d.presses = append(d.presses, timed{k.hangsUp, Press{Key: k.key, Down: true}})
+			k.hangsUp = time.Time{}
+		}
 	}
 	slices.SortStableFunc(d.presses[fetched:], func(a, b timed) int { return a.at.Compare(b.at) })
+}
+
+// key takes a key that stands up or down since at.
+func (d *Debouncer) key(k *keyState, at time.Time) {
+	k.longAt, k.again = time.Time{}, time.Time{}
+	if k.down {
+		k.long = false
+		k.longAt = at.Add(longPress)
+		if slices.Contains(repeating, k.key) {
+			k.again = at.Add(repeatFirst)
+		}
+	}
+	d.presses = append(d.presses, timed{at, Press{Key: k.key, Down: k.down, Long: k.long && !k.down}})
+}
+
+// hook takes the cradle switch, which may be flashed.
+func (d *Debouncer) hook(k *keyState, at time.Time) {
+	switch {
+	case k.down && d.Flash > 0:
+		k.pressed, k.hangsUp = at, at.Add(d.Flash)
+		return
+	case !k.down && !k.hangsUp.IsZero():
+		flashed := at.Before(k.hangsUp)
+		if !flashed {
+			d.presses = append(d.presses, timed{k.hangsUp, Press{Key: k.key, Down: true}})
+		}
+		k.hangsUp = time.Time{}
+		if flashed {
+			if at.Sub(k.pressed) >= shortestFlash {
+				d.presses = append(d.presses, timed{at, Press{Key: k.key, Flash: true}})
+			}
+			return
+		}
+	}
+	d.presses = append(d.presses, timed{at, Press{Key: k.key, Down: k.down}})
 }
 
 func settleTime(k hal.Key, down bool) time.Duration {

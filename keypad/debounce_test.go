@@ -108,7 +108,7 @@ func TestDebouncerAskedLate(t *testing.T) {
 		t.Errorf("it has news and wants to be asked at %v", next.Sub(start))
 	}
 	got := d.Pressed(at(1000))
-	want := []Press{{"1", true, false}, {"1", false, false}, {"2", true, false}, {"2", false, false}, {"1", true, false}, {"1", true, true}}
+	want := []Press{{Key: "1", Down: true}, {Key: "1"}, {Key: "2", Down: true}, {Key: "2"}, {Key: "1", Down: true}, {Key: "1", Down: true, Long: true}}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)
 	}
@@ -123,8 +123,39 @@ func TestDebouncerAlmostLong(t *testing.T) {
 	d.Contact(at(0), hal.Contact{Key: "1", Down: true})
 	d.Contact(at(803), hal.Contact{Key: "1", Down: false})
 	got := append(d.Pressed(at(806)), d.Pressed(at(900))...)
-	if want := []Press{{"1", true, false}, {"1", false, false}}; !slices.Equal(got, want) {
+	if want := []Press{{Key: "1", Down: true}, {Key: "1"}}; !slices.Equal(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)
+	}
+}
+
+// A key of a web page counts at once, and becomes long like any other.
+func TestDebouncerSet(t *testing.T) {
+	var d Debouncer
+	set := func(ms float64, key hal.Key, down bool, want ...Press) {
+		t.Helper()
+		d.Set(at(ms), hal.Contact{Key: key, Down: down})
+		if got := d.Pressed(at(ms)); !slices.Equal(got, want) {
+			t.Errorf("at %v ms: %v, want %v", ms, got, want)
+		}
+	}
+	set(0, hal.Hook, true)
+	set(0, hal.Hook, false, Press{Key: hal.Hook})
+	set(0, "0", true, Press{Key: "0", Down: true})
+	set(1, "0", true)
+	set(2, "smash", true)
+	if next := d.Next(); next != at(800) {
+		t.Errorf("the key becomes long at %v", next.Sub(start))
+	}
+	if got, want := d.Pressed(at(800)), []Press{{Key: "0", Down: true, Long: true}}; !slices.Equal(got, want) {
+		t.Errorf("held: %v, want %v", got, want)
+	}
+	set(900, "0", false, Press{Key: "0", Long: true})
+	set(900, "0", true, Press{Key: "0", Down: true})
+	set(900, "0", false, Press{Key: "0"})
+	d.Contact(at(1000), hal.Contact{Key: "0", Down: true}) // a real one bounces meanwhile
+	set(1001, "1", true, Press{Key: "1", Down: true})
+	if got, want := d.Pressed(at(1005)), []Press{{Key: "0", Down: true}}; !slices.Equal(got, want) {
+		t.Errorf("a contact that settles: %v, want %v", got, want)
 	}
 }
 
@@ -133,6 +164,7 @@ func TestDebouncerAlmostLong(t *testing.T) {
 func FuzzDebouncer(f *testing.F) {
 	f.Add([]byte{1, 0x81, 1, 0x01, 30, 0x81})
 	f.Add([]byte{0, 0x00, 200, 0x80, 3, 0x00})
+	f.Add([]byte{0, 0xc1, 3, 0x41, 0, 0x81, 2, 0xc1})
 	f.Fuzz(func(t *testing.T, script []byte) {
 		keys := []hal.Key{hal.Hook, "1", "2", "#"}
 		var d Debouncer
@@ -163,6 +195,10 @@ func FuzzDebouncer(f *testing.F) {
 			}
 			c := hal.Contact{Key: keys[script[i+1]%4], Down: script[i+1]&0x80 != 0}
 			level[c.Key] = c.Down
+			if script[i+1]&0x40 != 0 {
+				d.Set(now, c)
+				continue
+			}
 			d.Contact(now, c)
 		}
 		for !d.Next().IsZero() {
@@ -182,7 +218,8 @@ func FuzzDebouncer(f *testing.F) {
 func FuzzCollector(f *testing.F) {
 	f.Add([]byte("u1d2#c*"))
 	f.Fuzz(func(t *testing.T, script []byte) {
-		c := Collector{Plan: Plan{Long: 10 * time.Second}}
+		c := Collector{}
+		c.Use(nil, DefaultTimers())
 		now, offHook := time.Unix(1e9, 0), false
 		for _, b := range script {
 			now = now.Add(time.Duration(b) * time.Millisecond)
@@ -195,7 +232,7 @@ func FuzzCollector(f *testing.F) {
 			case 'c':
 				c.Clear()
 			case '+':
-				c.Plus()
+				c.Plus(now)
 			default:
 				c.Digit(now, hal.Key(b))
 			}

@@ -43,7 +43,7 @@ func (e *Engine) run() {
 
 // busy says whether the sound device is needed, or was a moment ago.
 func (e *Engine) busy() bool {
-	if e.tone.running() || e.ring.running() || e.key.running() {
+	if e.tone.running() || e.beep.running() || e.ring.running() || e.key.running() {
 		e.idle = 0
 		return true
 	}
@@ -74,6 +74,7 @@ func (e *Engine) render(now time.Time, out []int16) {
 		}
 	}
 	e.tone.add(e.mix)
+	e.beep.add(e.mix)
 	e.key.add(e.mix)
 	if e.gain != unityGain {
 		for i, v := range e.mix {

@@ -94,6 +94,7 @@ type Engine struct {
 	closed   bool
 	sessions []*session
 	tone     player
+	beep     player
 	ring     player
 	key      player
 	muted    bool
@@ -305,6 +306,27 @@ func (e *Engine) StopTone() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.tone.stop()
+}
+
+// PlayBeep is PlayTone beside the tone: both are heard, and the voice under them.
+func (e *Engine) PlayBeep(name string) error {
+	t, ok := e.plan().Tone(name)
+	if !ok {
+		return fmt.Errorf("there is no tone %q", name)
+	}
+	p := compileTone(t)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.beep.play(p)
+	e.work.Broadcast()
+	return nil
+}
+
+// StopBeep ends what PlayBeep plays.
+func (e *Engine) StopBeep() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.beep.stop()
 }
 
 // StartRing rings in the rhythm of a cadence, 1 to 9.

@@ -1,6 +1,7 @@
 package phone
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -8,12 +9,33 @@ import (
 // noCall is the ID of no call: 0 is even and might be one.
 const noCall ID = -1
 
-// find returns the call there is if it is the one called id.
+// find returns the call of that ID if there is one.
 func (p *Phone) find(id ID) *call {
-	if p.call != nil && p.call.ID == id {
-		return p.call
+	for _, c := range p.calls {
+		if c.ID == id {
+			return c
+		}
 	}
 	return nil
+}
+
+// begin puts a call among those there are.
+func (p *Phone) begin(c Call) *call {
+	made := &call{Call: c}
+	p.calls = append(p.calls, made)
+	return made
+}
+
+// remove takes a call that is over out of those there are, and lists it with its reason.
+func (p *Phone) remove(now time.Time, c *call, why Reason) {
+	p.list(now, c.Call, why)
+	p.calls = slices.DeleteFunc(p.calls, func(other *call) bool { return other == c })
+	if p.active == c {
+		p.active = nil
+	}
+	if p.look == c {
+		p.look = nil
+	}
 }
 
 // calling reports whether we placed the call and nobody answered yet.
@@ -40,8 +62,9 @@ func (c *call) talkState(now time.Time) {
 	}
 }
 
-// place asks for a call. The phone is off-hook already. It reports why not, if not.
-func (p *Phone) place(now time.Time, to string, want int) (ID, Reason) {
+// place asks for a call; the one in hand is put on hold for it. The phone is off-hook already. It
+// reports why not, if not.
+func (p *Phone) place(now time.Time, to string, want int) Reason {
 	p.lastID += 2
 	id := p.lastID
 	number, why := p.pick(want)
@@ -51,15 +74,17 @@ func (p *Phone) place(now time.Time, to string, want int) (ID, Reason) {
 	c := Call{ID: id, Line: number, Out: true, State: StateDialing, Peer: to, Since: now}
 	if why != (Reason{}) {
 		p.list(now, c, why)
-		return id, why
+		return why
 	}
-	p.dial.Clear()
-	p.firstBy, p.forgetAt, p.failed = time.Time{}, time.Time{}, failure{}
+	p.leave(now)
+	p.stopDialing()
 	p.setNotice(now, Reason{})
 	p.line, p.redial, p.redialLine = number, to, number
-	p.call = &call{Call: c}
+	p.muted = false
+	p.take(p.begin(c))
+	p.remember(now, placedCalls, c)
 	p.do(PlaceCall{id, number, to})
-	return id, Reason{}
+	return Reason{}
 }
 
 // dialable reports whether to can be sent as an address.
@@ -85,25 +110,27 @@ func plain(to string) string {
 	}, to)
 }
 
-// dialNow places a call asked for through the API.
+// dialNow places a call asked for through the API. A call nobody answered yet cannot be put on hold:
+// there is no second one beside it.
 func (p *Phone) dialNow(now time.Time, ev Dial) {
 	to := plain(ev.To)
-	if p.call != nil {
+	if c := p.active; c != nil && c.calling() {
 		p.lastID += 2
-		c := Call{ID: p.lastID, Line: ev.Line, Out: true, Peer: to}
-		if c.Line == 0 {
-			c.Line = p.call.Line
+		refused := Call{ID: p.lastID, Line: ev.Line, Out: true, Peer: to}
+		if refused.Line == 0 {
+			refused.Line = c.Line
 		}
-		p.list(now, c, LineInUse)
+		p.list(now, refused, LineInUse)
 		return
 	}
-	_, why := p.place(now, to, ev.Line)
+	why := p.place(now, to, ev.Line)
 	switch {
 	case why == (Reason{}):
 		if p.path == PathNone {
 			p.path = p.freePath()
 		}
-	case p.path != PathNone:
+	case why == LineInUse: // it is listed, and the user has nothing to do with it
+	case p.path != PathNone && p.active == nil:
 		p.fail(now, why)
 	default:
 		p.setNotice(now, why)
@@ -127,8 +154,9 @@ func (p *Phone) answered(now time.Time, id ID) {
 	}
 }
 
-// incoming rings, unless the user is on the telephone or wants no calls. Who still holds the handset
-// of a call that ended is not on the telephone any more.
+// incoming rings, or waits while the user is on the telephone; it is refused where the user wants no
+// calls, or no second one. Who still holds the handset of a call that ended is not on the telephone
+// any more.
 func (p *Phone) incoming(now time.Time, ev Incoming) {
 	if p.find(ev.ID) != nil {
 		return // heard before
@@ -140,42 +168,56 @@ func (p *Phone) incoming(now time.Time, ev Incoming) {
 	if l := p.lineAt(c.Line); l != nil && l.DND {
 		p.do(Reject{c.ID, 486})
 		p.list(now, c, NotDisturbed)
+		p.remember(now, missedCalls, c)
 		return
 	}
-	if p.call != nil || p.dialing() {
+	busy := len(p.calls) > 0 || p.dialing()
+	if busy && (!p.cfg.CallWaiting || !p.free(c.Line)) {
 		p.do(Reject{c.ID, 486})
 		p.list(now, c, WasBusy)
-		p.countMissed(c)
+		p.countMissed(now, c)
 		return
 	}
-	p.goIdle()
-	p.setNotice(now, Reason{})
-	p.call = &call{Call: c, ringUntil: after(now, p.cfg.RingTimeout)}
+	if p.active == nil && !p.dialing() { // it rings, the phone on-hook
+		p.goIdle()
+		p.setNotice(now, Reason{})
+	}
+	p.closeList()
+	p.begin(c).ringUntil = after(now, p.cfg.RingTimeout)
 	p.do(RingBack{c.ID})
 }
 
-// answer takes the call that rings.
-func (p *Phone) answer(now time.Time, path Path) {
-	c := p.call
+// answer takes a call that rings. The one in hand is put on hold for it.
+func (p *Phone) answer(now time.Time, c *call, path Path) {
+	p.leave(now)
+	p.stopDialing()
+	p.setNotice(now, Reason{})
 	p.path, c.ringUntil = path, time.Time{}
+	p.muted = false
+	p.take(c)
 	c.Connected = now
 	c.talkState(now)
+	p.remember(now, receivedCalls, c.Call)
 	p.do(Accept{c.ID})
 }
 
-// endCall ends the call there is, as the user wishes.
-func (p *Phone) endCall(now time.Time) {
-	c := p.call
+// finish ends a call as the user wishes, whatever its state.
+func (p *Phone) finish(now time.Time, c *call) {
 	if c.State == StateIncoming {
 		// 486 rather than 603: a 603 would stop the caller's other targets, such as the mailbox.
 		p.do(Reject{c.ID, 486})
-		p.list(now, c.Call, Declined)
-	} else {
-		p.do(HangUp{c.ID})
-		p.list(now, c.Call, Finished)
+		p.remove(now, c, Declined)
+		return
 	}
-	p.call = nil
-	p.goIdle()
+	p.do(HangUp{c.ID})
+	p.remove(now, c, Finished)
+}
+
+// endCall ends a call as the user wishes, and goes on.
+func (p *Phone) endCall(now time.Time, c *call) {
+	inHand := c == p.active
+	p.finish(now, c)
+	p.goOn(inHand)
 }
 
 // callEnded takes the news that a call is over.
@@ -195,38 +237,37 @@ func (p *Phone) callEnded(now time.Time, ev Ended) {
 		p.miss(now, c, why)
 		return
 	}
-	talked := !c.Connected.IsZero()
-	p.list(now, c.Call, why)
-	p.call = nil
-	switch {
-	case p.path == PathHandset, p.path != PathNone && !talked: // hands-free hears why a call failed
+	talked, inHand := !c.Connected.IsZero(), c == p.active
+	p.remove(now, c, why)
+	alone := p.path == PathHandset && p.onHold() == nil
+	if inHand && p.waiting() == nil && (alone || !talked) { // hands-free hears why a call failed, too
 		p.fail(now, why)
 		p.failed.peer, p.failed.name = c.Peer, c.Name
 		if talked {
 			p.failed.toneAt = after(now, p.cfg.ReorderDelay)
 		}
-	default:
-		p.goIdle()
-		p.setNotice(now, why)
+		return
 	}
+	p.goOn(inHand)
+	p.setNotice(now, why)
 }
 
 // miss ends a call that rang and was not answered.
 func (p *Phone) miss(now time.Time, c *call, why Reason) {
-	p.list(now, c.Call, why)
+	p.remove(now, c, why)
 	if why == MissedCall {
-		p.countMissed(c.Call)
+		p.countMissed(now, c.Call)
 	}
-	p.call = nil
-	p.goIdle()
+	p.goOn(false)
 }
 
-func (p *Phone) countMissed(c Call) {
+func (p *Phone) countMissed(now time.Time, c Call) {
 	p.missed++
 	p.missedPeer = c.Name
 	if p.missedPeer == "" {
 		p.missedPeer = c.Peer
 	}
+	p.remember(now, missedCalls, c)
 }
 
 // list puts a call among the ended ones.
@@ -239,69 +280,9 @@ func (p *Phone) list(now time.Time, c Call, why Reason) {
 	}
 }
 
-// hold puts the other side on hold. They are not heard from now on, nor is the user, whatever they
-// answer.
-func (p *Phone) hold() {
-	c := p.call
-	if c == nil || c.Connected.IsZero() || c.pending || c.wantHold {
-		return
-	}
-	c.wantHold, c.pending = true, true
-	p.do(Hold{c.ID})
-}
-
-// resume takes the other side back.
-func (p *Phone) resume() {
-	c := p.call
-	if c == nil || !c.held || c.pending {
-		return
-	}
-	if p.path == PathNone {
-		p.path = p.freePath()
-	}
-	c.wantHold, c.pending = false, true
-	p.do(Resume{c.ID})
-}
-
-// holdDone takes the answer to Hold and Resume.
-func (p *Phone) holdDone(now time.Time, ev HoldDone) {
-	c := p.find(ev.ID)
-	if c == nil || !c.pending || ev.On != c.wantHold {
-		return
-	}
-	c.pending = false
-	switch {
-	case ev.OK:
-		c.held = c.wantHold
-	case ev.On && p.path == PathNone:
-		c.held = true // the handset was put back in good faith: they hear nothing all the same
-	default:
-		c.wantHold = !c.wantHold
-		if ev.On {
-			p.setNotice(now, HoldRefused)
-		} else {
-			p.setNotice(now, ResumeRefused)
-		}
-	}
-	c.talkState(now)
-}
-
-// remoteHold takes the news that the other side put us on hold, or took us back.
-func (p *Phone) remoteHold(now time.Time, ev RemoteHold) {
-	c := p.find(ev.ID)
-	if c == nil {
-		return
-	}
-	c.remoteHold = ev.On // a call may come on hold, and is when it is answered
-	if !c.Connected.IsZero() {
-		c.talkState(now)
-	}
-}
-
 // sendDigits sends digits in the call being talked in; other characters are passed over.
-func (p *Phone) sendDigits(now time.Time, digits string) {
-	c := p.call
-	if c.wantHold || c.held || c.Connected.IsZero() && !c.Early {
+func (p *Phone) sendDigits(now time.Time, c *call, digits string) {
+	if !p.joined(c) {
 		return
 	}
 	for _, d := range strings.ToUpper(digits[:min(len(digits), MaxDialed)]) {

@@ -14,4 +14,9 @@
 //	 +--------------------+---------------------+                                          |
 //	 |   call for us                                  lift, talk, speaker, line            |
 //	 +--------------------> incoming ------------------------------------------------------+
+//
+// That is one call; there may be several, on several lines. At most one of them is in hand and goes this
+// way (hand.go). Every other one rings, which the user hears as a beep over the voice, or is on hold: it
+// was put there when the user answered or placed another. When the call in hand is over, the one that
+// rings does so aloud, or the one on hold comes in hand and waits to be taken back.
 package phone

@@ -3,14 +3,17 @@ package phone
 import (
 	"slices"
 	"time"
+
+	"dialtone/keypad"
 )
 
 // A line is one line as configured, and how it stands.
 type line struct {
 	LineConfig
-	state LineState
-	cause Reason
-	told  Reason // the cause the user was told last; zero once it is registered
+	state    LineState
+	cause    Reason
+	told     Reason // the cause the user was told last; zero once it is registered
+	messages bool   // new ones wait in its mailbox
 }
 
 // configure takes new settings. A line keeps its state if it is still there.
@@ -20,12 +23,16 @@ func (p *Phone) configure(c Config) {
 			*d = def
 		}
 	}
-	set(&c.Interdigit, defaultInterdigit)
 	set(&c.OffHook, defaultOffHook)
 	set(&c.RingTimeout, defaultRingTimeout)
 	set(&c.NoticeTime, defaultNoticeTime)
 	c.NoticeTime = max(c.NoticeTime, 0)
-	p.dial.Plan.Long = max(c.Interdigit, 0)
+	if c.Appearances < 1 {
+		c.Appearances = defaultAppearances
+	}
+	if c.Timers == (keypad.Timers{}) {
+		c.Timers = keypad.DefaultTimers()
+	}
 
 	var lines []line
 	for _, lc := range c.Lines {
@@ -34,7 +41,7 @@ func (p *Phone) configure(c Config) {
 		}
 		l := line{LineConfig: lc, state: LineUnregistered}
 		if old := p.lineAt(lc.Number); old != nil {
-			l.state, l.cause, l.told = old.state, old.cause, old.told
+			l.state, l.cause, l.told, l.messages = old.state, old.cause, old.told, old.messages
 		}
 		if !lc.Enabled {
 			l.state, l.cause, l.told = LineDisabled, Reason{}, Reason{}
@@ -83,14 +90,15 @@ func (p *Phone) lineNews(now time.Time, ev Line) {
 }
 
 // pick returns the line for a call to be placed, and why it cannot be placed if so. want is the line
-// the user asked for, 0 for any: then the first that may call, which is line 1 as long as all is well.
+// the user asked for, 0 for any: then the first that may call and has room, which is line 1 as long as
+// all is well.
 func (p *Phone) pick(want int) (number int, why Reason) {
 	if want != 0 {
 		l := p.lineAt(want)
 		if l == nil {
 			return want, NoLine
 		}
-		return want, p.mayCall(l)
+		return want, p.mayPlace(l)
 	}
 	number, why = 0, NoLine
 	for i := range p.lines {
@@ -98,7 +106,7 @@ func (p *Phone) pick(want int) (number int, why Reason) {
 		if !l.Enabled {
 			continue
 		}
-		trouble := p.mayCall(l)
+		trouble := p.mayPlace(l)
 		if trouble == (Reason{}) {
 			return l.Number, trouble
 		}
@@ -107,6 +115,28 @@ func (p *Phone) pick(want int) (number int, why Reason) {
 		}
 	}
 	return number, why
+}
+
+// free reports whether a line may have one more call.
+func (p *Phone) free(number int) bool {
+	n := 0
+	for _, c := range p.calls {
+		if c.Line == number {
+			n++
+		}
+	}
+	return n < p.cfg.Appearances
+}
+
+// mayPlace returns why a line may not place one more call now, or the zero Reason.
+func (p *Phone) mayPlace(l *line) Reason {
+	if why := p.mayCall(l); why != (Reason{}) {
+		return why
+	}
+	if !p.free(l.Number) {
+		return LineInUse
+	}
+	return Reason{}
 }
 
 // mayCall returns why a line may not place calls, or the zero Reason. (F.7: no dial tone on a line

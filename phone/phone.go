@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"dialtone/hal"
+	"dialtone/keypad"
 )
 
 // An ID names one call for as long as the phone runs. Calls the phone places are odd, allotted
@@ -82,24 +83,30 @@ const (
 	ToneCallWaiting    Tone = "Call_Waiting_Tone"
 	ToneHolding        Tone = "Holding_Tone"
 	ToneConfirm        Tone = "Confirm_Tone"
+	ToneMessages       Tone = "MWI_Dial_Tone" // dial tone of a line with new messages
 )
 
 // An Event is something that happened to the phone.
 type Event interface{ event() }
 
 // What the user does at the handset. The hook switch is a key: KeyDown{hal.Hook} is the handset put
-// back, KeyUp{hal.Hook} the handset lifted. KeyHeld comes between the two when a key stays down long.
+// back, KeyUp{hal.Hook} the handset lifted. KeyHeld comes between the two when a key stays down long,
+// and KeyRepeat again and again after it. HookFlash is the cradle pressed for so short a time that it is
+// no hanging up; it comes only while Flash says that there is a use for it.
 type (
-	KeyDown struct{ Key hal.Key }
-	KeyUp   struct{ Key hal.Key }
-	KeyHeld struct{ Key hal.Key }
+	KeyDown   struct{ Key hal.Key }
+	KeyUp     struct{ Key hal.Key }
+	KeyHeld   struct{ Key hal.Key }
+	KeyRepeat struct{ Key hal.Key }
+	HookFlash struct{}
 )
 
 // What is asked through the API. They act as the keys do; one that does not apply is ignored.
 type (
 	// Dial places a call now. To is a number (spaces and dashes in it do not matter), a user or a SIP
-	// URI; Line 0 leaves the line to the phone. With the handset at rest the loudspeaker serves. A call that cannot be placed is listed
-	// at once as ended, with its reason.
+	// URI, and passes no dial plan; Line 0 leaves the line to the phone. With the handset at rest the
+	// loudspeaker serves. The call talked in is put on hold. A call that cannot be placed is listed at
+	// once as ended, with its reason.
 	Dial struct {
 		To   string
 		Line int
@@ -156,6 +163,11 @@ type (
 		State  LineState
 		Cause  Reason
 	}
+	// Messages says whether new messages wait in the mailbox of a line.
+	Messages struct {
+		Line int
+		New  bool
+	}
 	// Network says whether the phone has an address to work with. It is taken to be up at first.
 	Network struct{ Up bool }
 	// Configure replaces the settings; calls go on.
@@ -167,6 +179,9 @@ type (
 func (KeyDown) event()    {}
 func (KeyUp) event()      {}
 func (KeyHeld) event()    {}
+func (KeyRepeat) event()  {}
+func (HookFlash) event()  {}
+func (Messages) event()   {}
 func (Dial) event()       {}
 func (AnswerCall) event() {}
 func (EndCall) event()    {}
@@ -209,8 +224,9 @@ type (
 	Resume struct{ ID ID } // take the other side back, answered by HoldDone{On: false}
 )
 
-// What is asked of the voice. StartTalk and StopTalk, PlayTone and StopTone, StartRing and StopRing
-// come strictly in turn, and never is more than one of the three on.
+// What is asked of the voice. StartTalk and StopTalk, PlayTone and StopTone, StartRing (or
+// StartReminder) and StopRing come strictly in turn, and never is more than one of the three on: the
+// user is joined with one call at most. PlayBeep and StopBeep come in turn as well, beside them.
 type (
 	// StartTalk joins the user with a call. It may come before the streams are agreed (a call whose
 	// caller leaves the offer to us): the voice then begins when they are. It comes with Accept, and
@@ -225,6 +241,13 @@ type (
 
 	StartRing struct{ Line int }
 	StopRing  struct{}
+	// StartReminder rings as Hold_Reminder_Ring says, for a call on hold that was forgotten. StopRing
+	// ends it.
+	StartReminder struct{}
+
+	// PlayBeep lets the user, and nobody else, hear a tone over the voice or whatever else is on.
+	PlayBeep struct{ Tone Tone }
+	StopBeep struct{}
 
 	// KeyTone lets the user hear the key just pressed. It has no end: it is as short as a beep.
 	KeyTone struct{ Key hal.Key }
@@ -237,37 +260,43 @@ type (
 	Mute struct{ On bool }
 	// Volume sets how loud the user hears, 0 to MaxVolume. View().Volume says where it stands.
 	Volume struct{ Level int }
+	// SetDND turns do not disturb on or off for all lines, in the settings; Configure brings it back.
+	SetDND struct{ On bool }
 	// Route moves the user's voice to the handset, the loudspeaker or the headset; PathNone: the
 	// phone is on-hook and ringing is all it may do.
 	Route struct{ Path Path }
 )
 
-func (PlaceCall) action() {}
-func (RingBack) action()  {}
-func (Accept) action()    {}
-func (Reject) action()    {}
-func (HangUp) action()    {}
-func (Hold) action()      {}
-func (Resume) action()    {}
-func (StartTalk) action() {}
-func (StopTalk) action()  {}
-func (PlayTone) action()  {}
-func (StopTone) action()  {}
-func (StartRing) action() {}
-func (StopRing) action()  {}
-func (KeyTone) action()   {}
-func (SendDigit) action() {}
-func (Mute) action()      {}
-func (Volume) action()    {}
-func (Route) action()     {}
+func (PlaceCall) action()     {}
+func (RingBack) action()      {}
+func (Accept) action()        {}
+func (Reject) action()        {}
+func (HangUp) action()        {}
+func (Hold) action()          {}
+func (Resume) action()        {}
+func (StartTalk) action()     {}
+func (StopTalk) action()      {}
+func (PlayTone) action()      {}
+func (StopTone) action()      {}
+func (StartRing) action()     {}
+func (StopRing) action()      {}
+func (StartReminder) action() {}
+func (PlayBeep) action()      {}
+func (StopBeep) action()      {}
+func (KeyTone) action()       {}
+func (SendDigit) action()     {}
+func (Mute) action()          {}
+func (Volume) action()        {}
+func (SetDND) action()        {}
+func (Route) action()         {}
 
 // A Config is what the phone needs to know of its settings. A zero duration is the default named
 // beside it; a negative one means never.
 type Config struct {
 	Lines []LineConfig
-	// Interdigit is how long the phone waits off-hook for one more digit before it sends the number
-	// (Interdigit_Long_Timer, 10 s).
-	Interdigit time.Duration
+	// Timers are how long the phone waits off-hook for one more digit (Interdigit_Long_Timer and
+	// Interdigit_Short_Timer; both zero: keypad.DefaultTimers).
+	Timers keypad.Timers
 	// OffHook is how long it waits for the first digit before the dial tone becomes a reorder tone
 	// (15 s).
 	OffHook time.Duration
@@ -277,6 +306,13 @@ type Config struct {
 	// ReorderDelay is how long after the other side hung up the reorder tone begins in a handset
 	// still lifted (Reorder_Delay; at once; never: the parameter's 255).
 	ReorderDelay time.Duration
+	// CallWaiting lets a call ring while there is another (CW_Setting).
+	CallWaiting bool
+	// Appearances is how many calls one line may have at once (Call_Appearances_Per_Line, 2).
+	Appearances int
+	// HoldReminder is how long after a call was put on hold the phone reminds of it, again and again
+	// (Hold_Reminder_Timer; never).
+	HoldReminder time.Duration
 	// NoticeTime is how long a notice stays on the screen (5 s).
 	NoticeTime time.Duration
 	// Volume is where the volume stands at first, 1 to MaxVolume (zero: 6). Only New looks at it.
@@ -293,6 +329,8 @@ type LineConfig struct {
 	MakeCallWithoutReg bool
 	// DND refuses every call to it, as busy.
 	DND bool
+	// Plan says which numbers can be dialed on it; nil: any.
+	Plan *keypad.Plan `json:"-"`
 }
 
 // MaxVolume is the loudest.

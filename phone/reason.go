@@ -23,6 +23,8 @@ var (
 	LineInUse      = Reason{"Line in use", "End the other call first"}
 	NoNumber       = Reason{"No number", "Nothing was dialed before"}
 	BadNumber      = Reason{"Wrong number", "It cannot be dialed like this"}
+	NotInPlan      = Reason{"Not in dial plan", "This line has no such number"}
+	NumberBarred   = Reason{"Number barred", "The settings forbid to call it"}
 	LeftOffHook    = Reason{"Handset is off", "Put it back or dial a number"}
 	NotConfirmed   = Reason{"Call lost", "The other side did not confirm"}
 	NoReply        = Reason{"No reply", "The phone system does not answer"}
@@ -161,6 +163,30 @@ func ReasonForLine(code int) Reason {
 		return r
 	}
 	return Reason{"Not registered", fmt.Sprintf("The server said %d", code)}
+}
+
+// Reasons returns every Reason there is, those of responses by their code: what each screen must have
+// room for.
+func Reasons() []Reason {
+	all := []Reason{
+		HungUp, Finished, Declined, MissedCall, AnsweredElsewhere, NotDisturbed, WasBusy, NotRegistered,
+		NoNetwork, NoLine, LineOff, LineInUse, NoNumber, BadNumber, LeftOffHook, NotConfirmed, NoReply,
+		ServerNotFound, Unreachable, NotTrusted, NoCodec, NoSound, SoundFailed, HoldRefused, ResumeRefused,
+		Stopping, NotInPlan, NumberBarred,
+	}
+	listed := make(map[Reason]bool)
+	for _, r := range all {
+		listed[r] = true
+	}
+	for code := 300; code < 700; code++ {
+		for _, r := range []Reason{ReasonFor(code), ReasonForLine(code)} {
+			if !listed[r] {
+				listed[r] = true
+				all = append(all, r)
+			}
+		}
+	}
+	return all
 }
 
 // busy reports whether the reason is that the other side is on the telephone: it has its own tone.

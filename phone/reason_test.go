@@ -1,6 +1,10 @@
 package phone
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -18,16 +22,7 @@ func wrap(text string, width int) (rows []string) {
 }
 
 func TestReasonsFitTheScreen(t *testing.T) {
-	all := []Reason{
-		HungUp, Finished, Declined, MissedCall, AnsweredElsewhere, NotDisturbed, WasBusy,
-		NotRegistered, NoNetwork, NoLine, LineOff, LineInUse, NoNumber, BadNumber, LeftOffHook, NoReply,
-		ServerNotFound, Unreachable, NotTrusted, NoCodec, NoSound, SoundFailed, HoldRefused,
-		ResumeRefused, Stopping,
-	}
-	for code := range 800 {
-		all = append(all, ReasonFor(code), ReasonForLine(code))
-	}
-	for _, r := range all {
+	for _, r := range Reasons() {
 		if r.Title == "" || len(r.Title) > 16 {
 			t.Errorf("%q: a title has 1 to 16 characters, not %d", r.Title, len(r.Title))
 		}
@@ -44,6 +39,53 @@ func TestReasonsFitTheScreen(t *testing.T) {
 			if c < ' ' || c > '}' || c == '\\' {
 				t.Errorf("%q: character %q is not on the LCD", r.Title, c)
 			}
+		}
+	}
+}
+
+// Reasons leaves none out: neither a response, nor one of those that have a name.
+func TestReasonsAreAll(t *testing.T) {
+	all := Reasons()
+	for code := range 800 {
+		for _, r := range []Reason{ReasonFor(code), ReasonForLine(code)} {
+			if !slices.Contains(all, r) {
+				t.Errorf("%d is missing: %v", code, r)
+			}
+		}
+	}
+	file, err := parser.ParseFile(token.NewFileSet(), "reason.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list *ast.FuncDecl
+	var named []string
+	for _, d := range file.Decls {
+		if f, ok := d.(*ast.FuncDecl); ok && f.Name.Name == "Reasons" {
+			list = f
+		}
+		g, ok := d.(*ast.GenDecl)
+		if !ok || g.Tok != token.VAR {
+			continue
+		}
+		for _, s := range g.Specs {
+			if v := s.(*ast.ValueSpec); ast.IsExported(v.Names[0].Name) {
+				named = append(named, v.Names[0].Name)
+			}
+		}
+	}
+	listed := make(map[string]bool)
+	ast.Inspect(list, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok {
+			listed[id.Name] = true
+		}
+		return true
+	})
+	if len(named) < 20 {
+		t.Errorf("only %d reasons have a name: %v", len(named), named)
+	}
+	for _, name := range named {
+		if !listed[name] {
+			t.Errorf("%s is missing", name)
 		}
 	}
 }

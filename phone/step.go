@@ -1,6 +1,7 @@
 package phone
 
 import (
+	"slices"
 	"time"
 
 	"dialtone/keypad"
@@ -8,11 +9,11 @@ import (
 
 // Implementation constants: what a zero field of Config means, and times nobody sets.
 const (
-	defaultInterdigit  = 10 * time.Second
 	defaultOffHook     = 15 * time.Second
 	defaultRingTimeout = 180 * time.Second
 	defaultNoticeTime  = 5 * time.Second
 	defaultVolume      = 6
+	defaultAppearances = 2
 
 	endedTime     = 10 * time.Second // an ended call stays listed (design/contract.md)
 	forgetTime    = 30 * time.Second // digits typed on-hook are forgotten
@@ -24,6 +25,9 @@ const (
 	keptDigits    = 32               // digits of a call kept to be shown
 	maxEnded      = 32               // ended calls listed at most
 	maxLineNumber = 8
+	confirmTime   = time.Second            // the tone that says that something was switched
+	remindTime    = 4 * time.Second        // one reminder of a call on hold
+	flashTime     = 700 * time.Millisecond // the cradle down for less is a flash, where it has a use
 )
 
 // A Phone is the brain of a handset. Make one with New.
@@ -41,10 +45,17 @@ type Phone struct {
 	firstBy  time.Time // when a dial tone nobody dials at ends
 	forgetAt time.Time // when digits typed on-hook are forgotten
 
-	call  *call // the call there is, or nil
-	ended []Call
+	calls  []*call // those there are, in the order they began
+	active *call   // the one in hand (hand.go), or nil
+	look   *call   // the one the user looks at instead; nil: none
+	turns  int     // how often a call came in hand
+	muted  bool
+	ended  []Call
 
 	failed failure // off-hook after a call ended or could not be placed
+
+	confirmUntil time.Time // a tone says that something was switched
+	remindUntil  time.Time // a reminder of a call on hold is heard
 
 	notice      Reason
 	noticeSince time.Time
@@ -55,7 +66,9 @@ type Phone struct {
 	missedPeer  string
 	redial      string
 	redialLine  int
-	lastID      ID // allotted last
+	history     [listKinds][]record // newest first
+	open        listing             // the list on the screen
+	lastID      ID                  // allotted last
 
 	sound sound    // what is on
 	deeds []Action // asked for by the event in hand, sound apart
@@ -64,11 +77,14 @@ type Phone struct {
 // A call is the Call others see, and what the phone remembers of it beside.
 type call struct {
 	Call
-	wantHold   bool // the user put them on hold, or is about to
+	wantHold   bool // the user wants them on hold
 	held       bool // and they know
 	pending    bool // Hold or Resume is not answered yet
+	asked      bool // which: Hold
 	remoteHold bool
-	silenced   bool // it rings, but the user wants no noise
+	turn       int       // when it came in hand last, by Phone.turns
+	remindAt   time.Time // when the user is reminded of it on hold
+	silenced   bool      // it rings, but the user wants no noise
 	ringUntil  time.Time
 	sentUntil  time.Time // how long the digits sent stay on the screen
 }
@@ -108,27 +124,31 @@ func (p *Phone) Step(now time.Time, ev Event) []Action {
 		p.keyUp(now, ev.Key)
 	case KeyHeld:
 		p.keyHeld(now, ev.Key)
+	case KeyRepeat:
+		p.keyRepeat(now, ev.Key)
+	case HookFlash:
+		p.flash(now)
 	case Dial:
 		p.dialNow(now, ev)
 	case AnswerCall:
 		if c := p.find(ev.ID); c != nil && c.State == StateIncoming {
-			p.answer(now, p.freePath())
+			p.goTo(now, c)
 		}
 	case EndCall:
-		if p.find(ev.ID) != nil {
-			p.endCall(now)
+		if c := p.find(ev.ID); c != nil {
+			p.endCall(now, c)
 		}
 	case HoldCall:
-		if p.find(ev.ID) != nil {
+		if c := p.find(ev.ID); c != nil && c == p.active { // any other is on hold
 			p.hold()
 		}
 	case ResumeCall:
-		if p.find(ev.ID) != nil {
-			p.resume()
+		if c := p.find(ev.ID); c != nil {
+			p.resume(now, c)
 		}
 	case SendDigits:
-		if p.find(ev.ID) != nil {
-			p.sendDigits(now, ev.Digits)
+		if c := p.find(ev.ID); c != nil {
+			p.sendDigits(now, c, ev.Digits)
 		}
 	case Incoming:
 		p.incoming(now, ev)
@@ -155,6 +175,10 @@ func (p *Phone) Step(now time.Time, ev Event) []Action {
 		}
 	case Line:
 		p.lineNews(now, ev)
+	case Messages:
+		if l := p.lineAt(ev.Line); l != nil {
+			l.messages = ev.New
+		}
 	case Network:
 		p.netDown = !ev.Up
 		if ev.Up && p.notice == NoNetwork {
@@ -187,13 +211,17 @@ func (p *Phone) Next() time.Time {
 		next = earliest(next, p.failed.idleAt)
 		next = earliest(next, boundary(p.failed.since, p.now, pageTime))
 	}
-	if c := p.call; c != nil {
-		next = earliest(next, c.ringUntil)
-		next = earliest(next, c.sentUntil)
+	for _, c := range p.calls {
+		for _, t := range []time.Time{c.ringUntil, c.sentUntil, c.remindAt} {
+			next = earliest(next, t)
+		}
 		if !c.Connected.IsZero() {
 			next = earliest(next, boundary(c.Connected, p.now, time.Second))
 		}
 	}
+	next = earliest(next, p.confirmUntil)
+	next = earliest(next, p.remindUntil)
+	next = earliest(next, p.open.until)
 	if !p.noticeUntil.IsZero() {
 		next = earliest(next, p.noticeUntil)
 		next = earliest(next, boundary(p.noticeSince, p.now, pageTime))
@@ -211,25 +239,41 @@ func (p *Phone) timers(now time.Time) {
 		p.forgetAt = time.Time{}
 		p.dial.Clear()
 	}
-	if p.dialing() && p.dial.Expired(now) {
-		p.send(now)
+	if p.dialing() {
+		if v := p.dial.Expire(now); v != keypad.More {
+			p.heed(now, v)
+		}
 	}
 	if due(p.firstBy, now) {
 		if p.path == PathHandset {
 			p.fail(now, LeftOffHook)
 		} else {
-			p.goIdle()
+			p.goOn(true)
 		}
 	}
 	if due(p.failed.idleAt, now) {
-		p.goIdle()
+		p.goOn(true)
 	}
-	if c := p.call; c != nil && due(c.ringUntil, now) {
-		p.do(Reject{c.ID, 480})
-		p.miss(now, c, MissedCall)
+	for _, c := range slices.Clone(p.calls) {
+		if due(c.ringUntil, now) {
+			p.do(Reject{c.ID, 480})
+			p.miss(now, c, MissedCall)
+		}
+		if due(c.sentUntil, now) {
+			c.sentUntil = time.Time{}
+		}
+		if due(c.remindAt, now) {
+			c.remindAt, p.remindUntil = after(now, p.cfg.HoldReminder), now.Add(remindTime)
+		}
 	}
-	if c := p.call; c != nil && due(c.sentUntil, now) {
-		c.sentUntil = time.Time{}
+	if due(p.remindUntil, now) {
+		p.remindUntil = time.Time{}
+	}
+	if due(p.confirmUntil, now) {
+		p.confirmUntil = time.Time{}
+	}
+	if due(p.open.until, now) {
+		p.closeList()
 	}
 	if due(p.noticeUntil, now) {
 		p.notice, p.noticeUntil = Reason{}, time.Time{}
@@ -242,21 +286,39 @@ func (p *Phone) timers(now time.Time) {
 	}
 }
 
-// Calls returns the calls that ended of late, in that order, and after them the call there is.
+// Calls returns the calls that ended of late, in that order, and after them those there are, in the
+// order they began.
 func (p *Phone) Calls() []Call {
-	calls := append([]Call(nil), p.ended...)
-	if p.call != nil {
-		calls = append(calls, p.call.Call)
+	calls := slices.Clone(p.ended)
+	for _, c := range p.calls {
+		out := c.Call
+		out.Muted = p.muted && c == p.active
+		calls = append(calls, out)
 	}
 	return calls
 }
 
-// dialing reports whether the phone is off-hook and collects a number.
-func (p *Phone) dialing() bool { return p.path != PathNone && p.call == nil && !p.failed.on }
+// Flash says how short the cradle must be pressed to be a HookFlash; zero while that has no use, and
+// every press hangs up. It has one in the handset while another call waits or is on hold.
+func (p *Phone) Flash() time.Duration {
+	if p.path == PathHandset && (p.waiting() != nil || p.onHold() != nil) {
+		return flashTime
+	}
+	return 0
+}
 
-// goIdle puts the phone on-hook. The call, if any, stays: on hold it may outlive the handset.
+// dialing reports whether the phone is off-hook and collects a number.
+func (p *Phone) dialing() bool { return p.path != PathNone && p.active == nil && !p.failed.on }
+
+// goIdle puts the phone on-hook. Calls that ring or are on hold stay.
 func (p *Phone) goIdle() {
 	p.path = PathNone
+	p.active, p.look, p.muted = nil, nil, false
+	p.stopDialing()
+}
+
+// stopDialing forgets the number being dialed, and why none could be.
+func (p *Phone) stopDialing() {
 	p.line = 0
 	p.dial.Clear()
 	p.dial.Lift(p.now, false)
@@ -270,31 +332,65 @@ func (p *Phone) offHook(now time.Time, path Path) {
 	p.failed = failure{}
 	p.forgetAt = time.Time{}
 	p.setNotice(now, Reason{})
-	if p.dial.Number() != "" {
-		p.send(now)
-		return
-	}
 	line, why := p.pick(p.line)
-	if why != (Reason{}) {
+	switch number := p.dial.Number(); {
+	case why != (Reason{}) && number != "":
+		p.call(now, number, p.line)
+		return
+	case why != (Reason{}):
 		p.fail(now, why)
 		return
 	}
 	p.line = line
-	p.dial.Lift(now, true)
-	p.firstBy = after(now, p.cfg.OffHook)
+	p.usePlan()
+	p.heed(now, p.dial.Lift(now, true))
+}
+
+// usePlan judges what is dialed by the plan of the line it will go out on.
+func (p *Phone) usePlan() {
+	number, _ := p.pick(p.line)
+	if l := p.lineAt(number); l != nil {
+		p.dial.Use(l.Plan, p.cfg.Timers)
+	} else {
+		p.dial.Use(nil, p.cfg.Timers)
+	}
+}
+
+// heed does what the dial plan says of the number.
+func (p *Phone) heed(now time.Time, v keypad.Verdict) {
+	why := NotInPlan
+	switch v {
+	case keypad.Send:
+		p.call(now, p.dial.Dialed(), p.line)
+		return
+	case keypad.Barred:
+		why = NumberBarred
+	case keypad.Reject:
+		if p.dial.Number() == "" {
+			why = LeftOffHook
+		}
+	default:
+		p.typed(now)
+		return
+	}
+	if p.path == PathNone {
+		p.path = p.freePath()
+	}
+	p.fail(now, why)
 }
 
 // fail lets an off-hook phone say why it cannot go on. A handset hears a tone until it is put back;
-// hands-free goes idle by itself.
+// hands-free goes idle by itself. Where a call is on hold, the phone goes back to it after a while.
 func (p *Phone) fail(now time.Time, why Reason) {
 	p.dial.Clear()
 	p.firstBy = time.Time{}
+	p.muted = false
 	tone := ToneReorder
 	if why.busy() {
 		tone = ToneBusy
 	}
 	p.failed = failure{on: true, why: why, tone: tone, since: now, toneAt: now}
-	if p.path != PathHandset {
+	if p.path != PathHandset || p.onHold() != nil {
 		p.failed.idleAt = now.Add(p.cfg.NoticeTime)
 	}
 }

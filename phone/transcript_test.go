@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"dialtone/hal"
+	"dialtone/keypad"
 )
 
 var update = flag.Bool("update", false, "rewrite the transcripts in testdata")
@@ -177,6 +178,13 @@ func (k *talk) command(f []string) {
 		k.step(KeyDown{hal.Key(arg(1))})
 		k.step(KeyHeld{hal.Key(arg(1))})
 		k.step(KeyUp{hal.Key(arg(1))})
+	case "repeat":
+		k.step(KeyRepeat{hal.Key(arg(1))})
+	case "flash":
+		k.say("flash %v", k.phone.Flash())
+		k.step(HookFlash{})
+	case "messages":
+		k.step(Messages{number(arg(1)), arg(2) == "new"})
 	case "wait":
 		d, err := time.ParseDuration(arg(1))
 		if err != nil {
@@ -226,6 +234,8 @@ func (k *talk) command(f []string) {
 	case "configure":
 		k.configure(f[1:])
 		k.step(Configure{k.cfg})
+	case "soft":
+		k.say("  %q", k.phone.View().Soft)
 	case "calls":
 		for _, c := range k.phone.Calls() {
 			k.say("  %d line %d out=%v %s %q %q %q %q sent=%q heard=%q", c.ID, c.Line, c.Out, c.State, c.Peer, c.Name, c.Why.Title, c.Why.Hint, c.Sent, c.Heard)
@@ -242,11 +252,23 @@ func (k *talk) configure(settings []string) {
 		d, _ := time.ParseDuration(value)
 		switch name {
 		case "interdigit":
-			k.cfg.Interdigit = d
+			k.cfg.Timers.Long = d
+		case "waiting":
+			k.cfg.CallWaiting = value == "yes"
+		case "appearances":
+			k.cfg.Appearances = n
+		case "reminder":
+			k.cfg.HoldReminder = d
+		case "plan1", "plan2":
+			plan, err := keypad.ParsePlan(value)
+			if err != nil {
+				k.t.Fatal(err)
+			}
+			k.cfg.Lines[name[4]-'1'].Plan = plan
 		case "reorder":
 			k.cfg.ReorderDelay = d
 		case "dnd":
-			k.cfg.Lines[n-1].DND = true
+			k.cfg.Lines[max(n, -n)-1].DND = n > 0
 		case "without-reg":
 			k.cfg.Lines[n-1].MakeCallWithoutReg = true
 		case "off":
@@ -283,6 +305,18 @@ func summary(v View) string {
 	word(v.VolumeShown, "volume %d", v.Volume)
 	word(v.Why != Reason{}, "because %q %q", v.Why.Title, v.Why.Hint)
 	word(v.Notice != Reason{}, "notice %q %q", v.Notice.Title, v.Notice.Hint)
+	word(v.Waiting, "waiting %q", v.Caller)
+	if len(v.Calls) > 1 {
+		for _, c := range v.Calls {
+			word(true, "%s%d:%s", map[bool]string{true: "*"}[c.Front], c.ID, c.State)
+		}
+	}
+	if v.Showing == ShowList {
+		word(true, "%q", v.List.Title)
+		for i, e := range v.List.Entries {
+			word(true, "%s%s/%d(%d, %v)", map[bool]string{true: "*"}[i == v.List.Selected], e.Peer, e.Line, e.Count, e.Ago)
+		}
+	}
 	word(v.Missed > 0, "missed %d %q", v.Missed, v.MissedPeer)
 	word(!v.Network, "no network")
 	word(!v.CanCall, "cannot call")

@@ -1,6 +1,9 @@
 package phone
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Showing is what the screen is about.
 type Showing string
@@ -121,20 +124,38 @@ func (p *Phone) View() View {
 			lv.Name = l.User
 		}
 		lv.CanCall = p.mayCall(&l) == Reason{}
-		lv.InUse = p.call != nil && p.call.Line == l.Number
+		lv.InUse = slices.ContainsFunc(p.calls, func(c *call) bool { return c.Line == l.Number })
 		v.Lines = append(v.Lines, lv)
 	}
 	line, why := p.pick(p.line)
-	v.Line, v.CanCall = line, why == Reason{}
-	switch c := p.call; {
-	case c != nil:
-		p.viewCall(&v, c)
+	v.Line, v.CanCall = line, why == Reason{} || why == LineInUse // the screen shows itself that it is in use
+	front := p.front()
+	for _, c := range p.calls {
+		v.Calls = append(v.Calls, CallView{
+			ID: c.ID, Line: c.Line, Peer: c.Peer, Name: c.Name, State: c.State, Duration: p.duration(c), Front: c == front,
+		})
+	}
+	if c := p.caller(); c != nil && p.path != PathNone {
+		v.Waiting, v.Caller = true, c.Name
+		if v.Caller == "" {
+			v.Caller = c.Peer
+		}
+	}
+	for i, key := range p.softKeys() {
+		v.Soft[i] = key.label
+	}
+	v.Ring, v.Muted = p.path == PathNone && p.ringing() != nil, p.muted
+	switch {
+	case front != nil:
+		p.viewCall(&v, front)
 	case p.failed.on:
 		v.Showing, v.Why = ShowFailed, p.failed.why
 		v.Page = int(p.now.Sub(p.failed.since) / pageTime)
 		v.Peer, v.Name = p.failed.peer, p.failed.name
 	case p.path != PathNone:
 		v.Showing = ShowDialing
+	case p.open.on:
+		v.Showing, v.List = ShowList, p.viewList()
 	default:
 		v.Showing = ShowIdle
 	}
@@ -147,17 +168,25 @@ func (p *Phone) viewCall(v *View, c *call) {
 	if !c.sentUntil.IsZero() {
 		v.Sent = c.Sent
 	}
-	v.Muted, v.Early = c.Muted, c.Early
+	v.Early = c.Early
 	v.Held, v.RemoteHeld, v.Pending = c.held, c.remoteHold, c.pending
 	switch c.State {
 	case StateIncoming:
-		v.Showing, v.Ring = ShowIncoming, !c.silenced
+		v.Showing = ShowIncoming
 	case StateDialing, StateProceeding:
 		v.Showing = ShowCalling
 	case StateRinging:
 		v.Showing = ShowRinging
 	default:
 		v.Showing = ShowTalking
-		v.Duration = p.now.Sub(c.Connected).Truncate(time.Second)
+		v.Duration = p.duration(c)
 	}
+}
+
+// duration is how long a call has been connected.
+func (p *Phone) duration(c *call) time.Duration {
+	if c.Connected.IsZero() {
+		return 0
+	}
+	return p.now.Sub(c.Connected).Truncate(time.Second)
 }

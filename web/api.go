@@ -74,18 +74,27 @@ func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "ok")
 }
 
-// keysRequest is the body of POST /api/v1/keys, in one of its two forms.
+// keysRequest is the body of POST /api/v1/keys, in one of its three forms.
 type keysRequest struct {
-	Keys *string `json:"keys"` // 0-9 * #, pressed one after another
-	Key  *string `json:"key"`  // one key by its name
-	Down *bool   `json:"down"` // with key: bring its contact down or up and leave it
+	Keys  *string   `json:"keys"` // 0-9 * #, pressed one after another
+	Key   *string   `json:"key"`  // one key by its name
+	Down  *bool     `json:"down"` // with key: bring its contact down or up and leave it
+	Steps []keyStep `json:"steps"`
+}
+
+// keyStep is one of several things done to keys by their names, in order.
+type keyStep struct {
+	Key  string `json:"key"`
+	Down *bool  `json:"down"` // absent: press and release it
 }
 
 // steps checks the whole request before anything is pressed.
 func (k keysRequest) steps(valid func(string) bool) ([]KeyStep, error) {
 	switch {
-	case (k.Keys == nil) == (k.Key == nil):
-		return nil, errors.New(`write either {"keys":"1001#"} or {"key":"hook","down":false}`)
+	case k.Steps != nil && k.Keys == nil && k.Key == nil:
+		return k.several(valid)
+	case k.Steps != nil || (k.Keys == nil) == (k.Key == nil):
+		return nil, errors.New(`write either {"keys":"1001#"} or {"key":"hook","down":false} or {"steps":[{"key":"5","down":true}]}`)
 	case k.Keys != nil && k.Down != nil:
 		return nil, errors.New(`"down" goes with "key", not with "keys"`)
 	case k.Keys != nil:
@@ -100,14 +109,39 @@ func (k keysRequest) steps(valid func(string) bool) ([]KeyStep, error) {
 			steps = append(steps, KeyStep{Key: string(c), Press: true})
 		}
 		return steps, nil
-	case !valid(*k.Key):
-		return nil, fmt.Errorf("%.40q is no key of a handset", *k.Key)
-	case k.Down != nil:
-		return []KeyStep{{Key: *k.Key, Down: *k.Down}}, nil
-	case *k.Key == hookKey:
-		return nil, errors.New(`the hook is a switch: say "down":false to lift the handset, "down":true to replace it`)
 	}
-	return []KeyStep{{Key: *k.Key, Press: true}}, nil
+	step, err := keyStep{*k.Key, k.Down}.step(valid)
+	return []KeyStep{step}, err
+}
+
+func (k keysRequest) several(valid func(string) bool) ([]KeyStep, error) {
+	switch {
+	case k.Down != nil:
+		return nil, errors.New(`"down" goes into the steps`)
+	case len(k.Steps) == 0 || len(k.Steps) > maxKeys:
+		return nil, fmt.Errorf("from 1 to %d steps can be done at a time", maxKeys)
+	}
+	var steps []KeyStep
+	for i, one := range k.Steps {
+		step, err := one.step(valid)
+		if err != nil {
+			return nil, fmt.Errorf("step %d: %w", i+1, err)
+		}
+		steps = append(steps, step)
+	}
+	return steps, nil
+}
+
+func (k keyStep) step(valid func(string) bool) (KeyStep, error) {
+	switch {
+	case !valid(k.Key):
+		return KeyStep{}, fmt.Errorf("%.40q is no key of a handset", k.Key)
+	case k.Down != nil:
+		return KeyStep{Key: k.Key, Down: *k.Down}, nil
+	case k.Key == hookKey:
+		return KeyStep{}, errors.New(`the hook is a switch: say "down":false to lift the handset, "down":true to replace it`)
+	}
+	return KeyStep{Key: k.Key, Press: true}, nil
 }
 
 const hookKey = "hook" // the one key that stays where it is put
@@ -252,16 +286,12 @@ func (s *Server) screenPNG(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	picture := screen.PNG
-	if picture == nil {
-		var err error
-		if picture, err = drawRows(screen.Rows, screen.Backlight); err != nil {
-			fail(w, r, http.StatusInternalServerError, err.Error())
-			return
-		}
+	if screen.PNG == nil {
+		fail(w, r, http.StatusNotFound, "this phone's screen has no picture")
+		return
 	}
 	w.Header().Set("Content-Type", "image/png")
-	_, _ = w.Write(picture)
+	_, _ = w.Write(screen.PNG)
 }
 
 func (s *Server) askScreen(w http.ResponseWriter, r *http.Request) (Screen, bool) {

@@ -32,6 +32,7 @@ const (
 	eventGone         = "gone"         // {"id":"c1"}: an ended call is no longer listed
 	eventScreen       = "screen"       // {"rows":[…]}
 	eventProvisioning = "provisioning" // ProvisioningStatus
+	eventHandset      = "handset"      // HandsetStatus: lamps, bell, hook
 	eventDecision     = "decision"     // {"at":"2026-11-22T12:00:00.000Z","text":"…"}
 )
 
@@ -96,6 +97,9 @@ func (s *Server) Publish(status Status, rows []string) {
 	}
 	if steady.Provisioning != e.last.Provisioning {
 		e.send(eventProvisioning, status.Provisioning)
+	}
+	if !reflect.DeepEqual(steady.Handset, e.last.Handset) {
+		e.send(eventHandset, status.Handset)
 	}
 	if !slices.Equal(rows, e.rows) {
 		e.send(eventScreen, map[string][]string{"rows": rows})

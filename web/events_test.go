@@ -110,7 +110,7 @@ func TestEvents(t *testing.T) {
 	}
 	status := exampleStatus()
 	d.server.Publish(status, d.phone.screen.Rows)
-	for _, name := range []string{eventPhone, eventLine, eventCall, eventProvisioning, eventScreen} {
+	for _, name := range []string{eventPhone, eventLine, eventCall, eventProvisioning, eventHandset, eventScreen} {
 		next(name)
 	}
 	// Only time passes.

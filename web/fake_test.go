@@ -138,7 +138,9 @@ func exampleStatus() Status {
 			RTP: RTPStatus{Local: "127.0.0.1:16384", Remote: "127.0.0.21:4000", Codec: "PCMU", Ptime: 20, TxPackets: 160, RxPackets: 158,
 				Jitter: 0.4, Buffer: 20, RTT: 1, MOSLQ: 4.4}}},
 		Provisioning: ProvisioningStatus{Last: Timestamp(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)), Result: "ok", Rule: "http://server/phone.xml", Next: 3588},
-		Counters:     []Counter{{Name: "calls_placed", Help: "Calls placed.", Value: 7}},
+		Handset: HandsetStatus{Lifted: true, Path: "handset", Volume: 6, Soft: [4]string{"Hold", "End"},
+			Lamps: map[string]Lamp{"line1": {Color: "red", Pattern: "solid"}}},
+		Counters: []Counter{{Name: "calls_placed", Help: "Calls placed.", Value: 7}},
 	}
 }
 

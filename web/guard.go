@@ -16,18 +16,19 @@ const adminUser = "admin"
 type login struct {
 	cookie string // session, "" for Basic
 	hash   string // the password hash it was checked against
+	local  bool   // none was needed: somebody at this machine, in a demonstration
 }
 
 // admit is the gate every request passes before it reaches its handler. It answers refused requests
-// itself and returns false. open says that the resource needs no login.
-func (s *Server) admit(w http.ResponseWriter, r *http.Request, open bool) (login, bool) {
+// itself and returns false.
+func (s *Server) admit(w http.ResponseWriter, r *http.Request, to route) (login, bool) {
 	if !s.knownHost(r.Host) {
 		fail(w, r, http.StatusMisdirectedRequest,
 			"the phone does not know itself by this name: use its IP address, or set Host_Name")
 		return login{}, false
 	}
-	var who login
-	if !open {
+	who := login{local: s.config.Open && to.handset && isLocal(r)}
+	if !to.open && !who.local {
 		var ok bool
 		if who, ok = s.authenticate(w, r); !ok {
 			return login{}, false
@@ -92,6 +93,9 @@ func (s *Server) checkPassword(r *http.Request, user, password string) (bool, ti
 // stillValid reports whether a login is one still; a long answer asks from time to time.
 func (s *Server) stillValid(who login) bool {
 	hash := s.config.PasswordHash()
+	if who.local {
+		return true
+	}
 	if who.cookie != "" {
 		return s.sessions.valid(s.now(), who.cookie, hash, false)
 	}
@@ -128,15 +132,32 @@ func isPage(r *http.Request) bool {
 		!strings.HasPrefix(r.URL.Path, "/api/")
 }
 
-// knownHost guards against DNS rebinding: a page of another site whose name is made to point at the
-// phone would be of one origin with it. Addresses and names that only local resolvers answer cannot
-// be another site's.
-func (s *Server) knownHost(hostport string) bool {
+// isLocal reports whether r comes from this machine and asks for it by a name that no other site can
+// have. A proxy on this machine that says for whom it asks does not count.
+func isLocal(r *http.Request) bool {
+	if r.Header.Get("Forwarded") != "" || r.Header.Get("X-Forwarded-For") != "" {
+		return false
+	}
+	host := bareHost(r.Host)
+	ip, err := netip.ParseAddr(host)
+	named := err == nil && ip.Unmap().IsLoopback() || host == "localhost" || strings.HasSuffix(host, ".localhost")
+	return named && remoteAddr(r).Unmap().IsLoopback()
+}
+
+// bareHost is a Host header without port, brackets and final dot, in lower case.
+func bareHost(hostport string) string {
 	host := hostport
 	if h, _, err := net.SplitHostPort(hostport); err == nil {
 		host = h
 	}
-	host = strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
+	return strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
+}
+
+// knownHost guards against DNS rebinding: a page of another site whose name is made to point at the
+// phone would be of one origin with it. Addresses and names that only local resolvers answer cannot
+// be another site's.
+func (s *Server) knownHost(hostport string) bool {
+	host := bareHost(hostport)
 	if _, err := netip.ParseAddr(host); err == nil {
 		return true
 	}

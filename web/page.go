@@ -56,6 +56,7 @@ type startData struct {
 	Screen    Screen
 	Decisions []decision
 	CanLeave  bool // there is a session to end
+	Handset   bool // there is one to go to
 }
 
 func (s *Server) startData(w http.ResponseWriter, r *http.Request) (startData, bool) {
@@ -71,7 +72,7 @@ func (s *Server) startData(w http.ResponseWriter, r *http.Request) (startData, b
 		return startData{}, false
 	}
 	who, _ := r.Context().Value(loginKey{}).(login)
-	return startData{status, screen, s.events.recent(shownLines), who.cookie != ""}, true
+	return startData{status, screen, s.events.recent(shownLines), who.cookie != "", s.config.Handset != nil}, true
 }
 
 func (s *Server) startPage(w http.ResponseWriter, r *http.Request) {

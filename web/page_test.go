@@ -15,7 +15,7 @@ func TestStartPage(t *testing.T) {
 	d.phone.status.Calls[0].PeerName = "<img src=x onerror=alert(1)>"
 	d.phone.status.Calls = append(d.phone.status.Calls, CallStatus{ID: "c2", State: "incoming", Peer: "1003"}, CallStatus{ID: "c3", State: "held"},
 		CallStatus{ID: "c4", State: "ended", Reason: ReasonStatus{"No reply", "The phone system does not answer"}})
-	for _, path := range []string{"/", "/state"} {
+	for _, path := range []string{"/", "/status", "/state"} {
 		text := d.want("the page shows the phone", d.send("GET", path, ""), http.StatusOK, "1001@example.test")
 		for _, want := range []string{"1001           12:00\n", "registered", "a.example.test", "udp:127.0.0.11:5060", "connected", "0:41 left", "the password is wrong", "PCMU 20 ms",
 			`data-call="c1" data-verb="hold"`, `data-call="c2" data-verb="answer"`, `data-call="c3" data-verb="resume"`, "No reply: The phone system does not answer",
@@ -36,7 +36,7 @@ func TestStartPage(t *testing.T) {
 
 func TestAssets(t *testing.T) {
 	d := newDesk(t)
-	for name, kind := range map[string]string{"style.css": "text/css; charset=utf-8", "start.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml"} {
+	for name, kind := range map[string]string{"style.css": "text/css; charset=utf-8", "start.js": "text/javascript; charset=utf-8", "handset.js": "text/javascript; charset=utf-8", "handset-sound.js": "text/javascript; charset=utf-8", "handset-worklet.js": "text/javascript; charset=utf-8", "handset.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"} {
 		w := d.send("GET", "/static/"+name, "", nobody)
 		if w.Code != http.StatusOK || w.Header().Get("Content-Type") != kind || w.Body.Len() == 0 {
 			t.Errorf("%s is %d %q", name, w.Code, w.Header().Get("Content-Type"))

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -34,14 +35,29 @@ const (
 // Config is what a Server needs. Functions are called for each request that needs them, from many
 // goroutines, and must not block.
 type Config struct {
-	Source       Source
-	ValidKey     func(string) bool // whether the API may press this key; hal knows
-	PasswordHash func() string     // of the user admin, from HashPassword; while it is "" nobody can log in
-	Hosts        func() []string   // names this phone goes by, beside its addresses; may be nil
-	MaxSilence   time.Duration     // of Source.Heartbeat before /healthz says 503; 0: 10 s
-	SessionIdle  time.Duration     // a session ends when unused this long; 0: an hour
-	SessionMax   time.Duration     // and at this age; 0: an hour
-	Log          *slog.Logger      // may be nil
+	Source   Source
+	ValidKey func(string) bool // whether the API may press this key; hal knows
+	// Check looks deeper into a value than config does, where another package has to understand it (a dial
+	// plan); its error refuses the value. May be nil.
+	Check        func(tag, value string) error
+	PasswordHash func() string   // of the user admin, from HashPassword; while it is "" nobody can log in
+	Hosts        func() []string // names this phone goes by, beside its addresses; may be nil
+	MaxSilence   time.Duration   // of Source.Heartbeat before /healthz says 503; 0: 10 s
+	SessionIdle  time.Duration   // a session ends when unused this long; 0: an hour
+	SessionMax   time.Duration   // and at this age; 0: an hour
+	Log          *slog.Logger    // may be nil
+
+	// Handset is what the page at / draws; nil: the phone has a case of its own, and / is its status.
+	Handset *Handset
+	// Sound makes a new link with the phone's sound device; nil: there is none to be had.
+	Sound func() (SoundLink, error)
+	// Open lets anybody at this machine use the handset without a login, in a demonstration: its page,
+	// keys, screen, sound, events, status and calls, asked for by a loopback name from a loopback address.
+	// Settings, metrics and what is under /admin need a login as ever.
+	Open bool
+	// Frames are the origins of web pages ("http://127.0.0.1:8080") that may show the handset in a frame.
+	// They pass on the right to the microphone with allow="microphone; autoplay".
+	Frames []string
 }
 
 // Server is the phone's page and API. Everything but /healthz, /login and the files of the login
@@ -50,7 +66,7 @@ type Server struct {
 	config    Config
 	log       *slog.Logger
 	mux       *http.ServeMux
-	open      map[string]bool // by pattern
+	routed    map[string]route // by pattern
 	handler   http.Handler
 	http      *http.Server
 	origins   *http.CrossOriginProtection
@@ -58,6 +74,7 @@ type Server struct {
 	throttle  throttle
 	sessions  sessions
 	events    events
+	sounds    sounds
 	now       func() time.Time
 }
 
@@ -66,6 +83,7 @@ type route struct {
 	pattern string // of http.ServeMux
 	handle  func(http.ResponseWriter, *http.Request)
 	open    bool // needs no login
+	handset bool // needs none where Config.Open says so
 }
 
 // New makes a server. Start it with Serve; firmware tells it what happens with Publish and Decision.
@@ -82,15 +100,22 @@ func New(c Config) *Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	c.Frames = slices.DeleteFunc(slices.Clone(c.Frames), func(origin string) bool {
+		if isOrigin(origin) {
+			return false
+		}
+		c.Log.Error("a page that is to show the phone in a frame is not given by its origin", "origin", origin)
+		return true
+	})
 	s := &Server{
 		config: c, log: c.Log, now: time.Now,
-		mux: http.NewServeMux(), open: make(map[string]bool),
+		mux: http.NewServeMux(), routed: make(map[string]route),
 		origins: http.NewCrossOriginProtection(), passwords: newVerifier(),
 		sessions: sessions{idle: c.SessionIdle, max: c.SessionMax},
 	}
 	for _, r := range s.routes() {
 		s.mux.HandleFunc(r.pattern, r.handle)
-		s.open[r.pattern] = r.open
+		s.routed[r.pattern] = r
 	}
 	s.handler = http.HandlerFunc(s.serve)
 	s.http = &http.Server{
@@ -99,6 +124,7 @@ func New(c Config) *Server {
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
 	}
 	s.http.RegisterOnShutdown(s.events.close)
+	s.http.RegisterOnShutdown(s.sounds.close)
 	return s
 }
 
@@ -111,21 +137,28 @@ func (s *Server) routes() []route {
 		{pattern: "GET /favicon.ico", handle: s.favicon, open: true},
 
 		{pattern: "POST /logout", handle: s.logout},
-		{pattern: "GET /{$}", handle: s.startPage},
-		{pattern: "GET /state", handle: s.startState},
+		{pattern: "GET /{$}", handle: s.homePage, handset: true},
+		{pattern: "GET /status", handle: s.startPage, handset: true},
+		{pattern: "GET /state", handle: s.startState, handset: true},
 
-		{pattern: "GET /api/v1/status", handle: s.status},
-		{pattern: "POST /api/v1/keys", handle: s.keys},
-		{pattern: "GET /api/v1/screen", handle: s.screen},
-		{pattern: "GET /api/v1/screen.png", handle: s.screenPNG},
-		{pattern: "GET /api/v1/events", handle: s.stream},
+		{pattern: "GET /api/v1/status", handle: s.status, handset: true},
+		{pattern: "POST /api/v1/keys", handle: s.keys, handset: true},
+		{pattern: "GET /api/v1/screen", handle: s.screen, handset: true},
+		{pattern: "GET /api/v1/screen.png", handle: s.screenPNG, handset: true},
+		{pattern: "GET /api/v1/events", handle: s.stream, handset: true},
+		{pattern: "GET /api/v1/sound", handle: s.sound, handset: true},
 		{pattern: "GET /api/v1/config", handle: s.parameters},
 		{pattern: "POST /api/v1/config", handle: s.setParameters},
-		{pattern: "POST /api/v1/calls", handle: s.placeCall},
-		{pattern: "DELETE /api/v1/calls/{id}", handle: s.hangUp},
-		{pattern: "POST /api/v1/calls/{id}/{verb}", handle: s.callVerb},
+		{pattern: "POST /api/v1/calls", handle: s.placeCall, handset: true},
+		{pattern: "DELETE /api/v1/calls/{id}", handle: s.hangUp, handset: true},
+		{pattern: "POST /api/v1/calls/{id}/{verb}", handle: s.callVerb, handset: true},
 		{pattern: "GET /metrics", handle: s.metrics},
 
+		{pattern: "GET /settings", handle: s.settings},
+		{pattern: "POST /settings", handle: s.setSettings},
+		{pattern: "GET /settings/live", handle: s.settingsLive},
+		{pattern: "GET /admin/{$}", handle: s.toSettings},
+		{pattern: "GET /admin/advanced", handle: s.toSettings},
 		{pattern: "GET /admin/cfg.xml", handle: s.cfgXML},
 		{pattern: "GET /admin/status.xml", handle: s.statusXML},
 		{pattern: "GET /admin/resync", handle: s.resync},
@@ -155,12 +188,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		h.Set("Strict-Transport-Security", strictTransport)
 	}
 	handler, pattern := s.mux.Handler(r)
-	who, ok := s.admit(w, r, s.open[pattern])
+	who, ok := s.admit(w, r, s.routed[pattern])
 	if !ok {
 		return
 	}
 	limit := int64(maxBody)
-	if strings.HasSuffix(pattern, "/config") {
+	if strings.HasSuffix(pattern, "/config") || strings.HasSuffix(pattern, "/settings") {
 		limit = maxConfigBody
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, limit)

@@ -64,7 +64,7 @@ type setReport struct {
 }
 
 // change gives settings the values and reports what became of each.
-func change(settings config.Settings, values map[string]json.RawMessage) (config.Settings, setReport) {
+func (s *Server) change(settings config.Settings, values map[string]json.RawMessage) (config.Settings, setReport) {
 	report := setReport{Applied: []string{}, Same: []string{}, Ignored: []string{}, Refused: map[string]string{}}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		p, known := config.Lookup(name)
@@ -74,6 +74,9 @@ func change(settings config.Settings, values map[string]json.RawMessage) (config
 		}
 		text, err := parameterText(values[name])
 		before, _ := settings.Get(p.Tag)
+		if err == nil && s.config.Check != nil {
+			err = s.config.Check(p.Tag, text)
+		}
 		if err == nil {
 			err = settings.Set(p.Tag, text)
 		}
@@ -126,7 +129,7 @@ func (s *Server) setParameters(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := ask(r)
 	defer cancel()
 	err := s.config.Source.UpdateSettings(ctx, func(settings config.Settings) (config.Settings, bool) {
-		settings, report = change(settings, values)
+		settings, report = s.change(settings, values)
 		return settings, len(report.Applied) > 0
 	})
 	if err != nil {

@@ -41,7 +41,7 @@ type Source interface {
 type Screen struct {
 	Rows      []string // as wide as the screen
 	Backlight bool
-	PNG       []byte // of a pixel display; nil on a character display, whose picture is drawn from Rows
+	PNG       []byte // as a picture; nil: there is none
 }
 
 // Command is something asked of the phone. Commands cross the loop, so they are plain values.

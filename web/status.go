@@ -14,6 +14,7 @@ type Status struct {
 	Lines        []LineStatus       `json:"lines"` // every enabled line, in order
 	Calls        []CallStatus       `json:"calls"` // living calls and those that ended within 10 s, in order of their IDs
 	Provisioning ProvisioningStatus `json:"provisioning"`
+	Handset      HandsetStatus      `json:"handset"`
 
 	// Counters are running totals for /metrics, which outlive the calls they come from. They are
 	// not part of the JSON.

@@ -10,7 +10,7 @@ import (
 )
 
 // contract is the JSON people script against; the example of the contract with our test call and what was
-// added since (cause of a line, dtmf_sent, dtmf_heard). A change
+// added since (cause of a line, dtmf_sent, dtmf_heard, handset). A change
 // here that is not an addition breaks them.
 const contract = `{
  "phone":{"version":"0.1.0","board":"sim","mac":"02:00:00:00:00:01","uptime_s":12.3,"clock_ok":true},
@@ -22,7 +22,8 @@ const contract = `{
    "reason":{"title":"","hint":""},
    "rtp":{"local":"127.0.0.1:16384","remote":"127.0.0.21:4000","codec":"PCMU","ptime_ms":20,"srtp":false,"tx_packets":160,"rx_packets":158,
      "rx_lost":0,"rx_late":0,"concealed_ms":0,"jitter_ms":0.4,"buffer_ms":20,"rtt_ms":1,"mos_lq":4.4}}],
- "provisioning":{"last":"2026-11-22T12:00:00Z","result":"ok","rule":"http://server/phone.xml","error":"","next_s":3588}}`
+ "provisioning":{"last":"2026-11-22T12:00:00Z","result":"ok","rule":"http://server/phone.xml","error":"","next_s":3588},
+ "handset":{"lifted":true,"path":"handset","muted":false,"volume":6,"ring":false,"soft":["Hold","End","",""],"lamps":{"line1":{"color":"red","pattern":"solid"}}}}`
 
 func TestStatusIsTheContract(t *testing.T) {
 	d := newDesk(t)
@@ -39,6 +40,7 @@ func TestStatusIsTheContract(t *testing.T) {
 	}
 	d.phone.set(func(p *phone) { p.status = Status{Lines: []LineStatus{{}}} })
 	d.want("empty lists are lists", d.send("GET", "/api/v1/status", ""), 200, `"servers":[]}],"calls":[],"provisioning":{"last":"",`)
+	d.want("and so are lamps that are all dark", d.send("GET", "/api/v1/status", ""), 200, `"lamps":{}}`)
 }
 
 func TestDecimal(t *testing.T) {

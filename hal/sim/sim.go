@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"image"
 	"io"
 	"log/slog"
 	"math"
@@ -29,6 +30,8 @@ const (
 type Options struct {
 	// Rows and Cols are the size of the screen in characters; zero: 4 rows of 20.
 	Rows, Cols int
+	// Width and Height are its size in pixels; zero: it shows characters only.
+	Width, Height int
 	// Mic is what the microphone hears: a WAV file of 8 or 16 kHz, one channel, 16 bits, played over and
 	// over; or "tone:HZ", a test tone; or nothing: silence.
 	Mic string
@@ -45,6 +48,7 @@ type Handset struct {
 	BrokenScreen error
 
 	rows, cols int
+	size       image.Point // in pixels
 	log        *slog.Logger
 	start      time.Time
 	once       sync.Once
@@ -64,6 +68,9 @@ func New(o Options) (*Handset, error) {
 	if o.Rows < 1 || o.Cols < 1 {
 		return nil, fmt.Errorf("a screen of %d rows and %d columns", o.Rows, o.Cols)
 	}
+	if o.Width < 0 || o.Height < 0 || (o.Width == 0) != (o.Height == 0) {
+		return nil, fmt.Errorf("a screen of %d by %d pixels", o.Width, o.Height)
+	}
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
@@ -71,7 +78,7 @@ func New(o Options) (*Handset, error) {
 	if err != nil {
 		return nil, fmt.Errorf("microphone: %w", err)
 	}
-	h := &Handset{rows: o.Rows, cols: o.Cols, log: o.Log, start: time.Now(), closed: make(chan struct{})}
+	h := &Handset{rows: o.Rows, cols: o.Cols, size: image.Pt(o.Width, o.Height), log: o.Log, start: time.Now(), closed: make(chan struct{})}
 	h.keys.changed = make(chan struct{})
 	h.sound = &sound{mic: mic, pace: hal.NewAbsentSound(sampleRate, samplePeriod)}
 	if o.Speaker != "" {
@@ -217,6 +224,7 @@ func pause(d time.Duration, changed, closed <-chan struct{}) error {
 type screen struct {
 	mu      sync.Mutex
 	rows    []string
+	picture image.Image
 	history []string
 }
 
@@ -238,8 +246,16 @@ func (s screenOf) Draw(f hal.Frame) error {
 			return fmt.Errorf("%w: row %d has %d columns, it has %d", errScreenSize, i+1, n, h.cols)
 		}
 	}
+	var size image.Point
+	if f.Image != nil {
+		size = f.Image.Bounds().Size()
+	}
+	if size != h.size {
+		return fmt.Errorf("%w: a picture of %v, it has %v", errScreenSize, size, h.size)
+	}
 	h.screen.mu.Lock()
 	defer h.screen.mu.Unlock()
+	h.screen.picture = f.Image
 	line := fmt.Sprintf("%8.3f  [%s]", time.Since(h.start).Seconds(), strings.Join(f.Rows, "|"))
 	n := len(h.screen.history)
 	if n > 0 && h.screen.history[n-1][8:] == line[8:] {
@@ -265,6 +281,13 @@ func (h *Handset) Screen() []string {
 		return rows
 	}
 	return append([]string(nil), h.screen.rows...)
+}
+
+// Picture returns the picture shown now: nil before the first Draw, and on a screen of characters.
+func (h *Handset) Picture() image.Image {
+	h.screen.mu.Lock()
+	defer h.screen.mu.Unlock()
+	return h.screen.picture
 }
 
 // Screens returns the screens shown since New, the latest thousand, each with the seconds since then:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"image"
 	"io"
 	"log/slog"
 	"math"
@@ -130,11 +131,44 @@ func TestScreen(t *testing.T) {
 				t.Errorf("a frame of %q: %v", rows, err)
 			}
 		}
+		if err := s.Draw(hal.Frame{Rows: []string{"abc", "def"}, Image: image.NewGray(image.Rect(0, 0, 8, 8))}); !errors.Is(err, errScreenSize) || h.Picture() != nil {
+			t.Errorf("a picture on a screen of characters: %v", err)
+		}
 		h.BrokenScreen = errors.New("no answer on the bus")
 		if err := s.Draw(hal.Frame{Rows: []string{"abc", "def"}}); err != h.BrokenScreen {
 			t.Errorf("a broken screen returns %v", err)
 		}
 	})
+}
+
+func TestPicture(t *testing.T) {
+	for _, size := range [][2]int{{8, 0}, {0, 8}, {-8, -8}} {
+		if _, err := New(Options{Width: size[0], Height: size[1]}); err == nil {
+			t.Errorf("there is a screen of %v pixels", size)
+		}
+	}
+	h, err := New(Options{Rows: 1, Cols: 1, Width: 8, Height: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := h.Device().Screen
+	if h.Picture() != nil {
+		t.Error("there is a picture before the first frame")
+	}
+	for _, picture := range []*image.Gray{image.NewGray(image.Rect(0, 0, 8, 4)), image.NewGray(image.Rect(0, 0, 8, 4))} {
+		if err := s.Draw(hal.Frame{Rows: []string{"a"}, Image: picture}); err != nil || h.Picture() != picture {
+			t.Errorf("the picture is not the last one, %v", err)
+		}
+	}
+	last := h.Picture()
+	for _, f := range []hal.Frame{{Rows: []string{"a"}}, {Rows: []string{"a"}, Image: image.NewGray(image.Rect(0, 0, 4, 8))}} {
+		if err := s.Draw(f); !errors.Is(err, errScreenSize) || h.Picture() != last {
+			t.Errorf("a frame that does not fit: %v", err)
+		}
+	}
+	if got := h.Screens(); len(got) != 1 {
+		t.Errorf("the history of the text is %q", got)
+	}
 }
 
 // ramp is n samples that are all different from their neighbours.

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"sync"
@@ -20,9 +21,12 @@ type sound struct {
 	micAt   int              // of Exchange only
 	speaker *speaker
 
-	mu    sync.Mutex // between Exchange and Heard
+	mu    sync.Mutex // between Exchange, Heard and Plug
 	heard []int16    // a ring, once it is full
 	next  int        // where in the ring the next sample goes
+	plug  *Plug      // nil: none
+	last  time.Time  // when Exchange came back
+	off   bool       // closed
 }
 
 type soundOf struct{ h *Handset }
@@ -44,20 +48,31 @@ func (s soundOf) Exchange(play, rec []int16) error {
 	if err := d.pace.Exchange(play, rec); err != nil {
 		return err
 	}
-	for i := 0; d.mic != nil && i < len(rec); {
-		n := copy(rec[i:], d.mic[d.micAt:])
-		i += n
-		d.micAt = (d.micAt + n) % len(d.mic)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.plug != nil && time.Since(d.last) > plugIdle {
+		d.plug.forget()
+	}
+	d.last = time.Now()
+	if d.plug == nil || !d.plug.exchange(play, rec) {
+		d.hear(rec)
 	}
 	d.remember(play)
 	d.speaker.write(play)
 	return nil
 }
 
-// remember keeps what was played for Heard.
+// hear records the next of the loop.
+func (d *sound) hear(rec []int16) {
+	for i := 0; d.mic != nil && i < len(rec); {
+		n := copy(rec[i:], d.mic[d.micAt:])
+		i += n
+		d.micAt = (d.micAt + n) % len(d.mic)
+	}
+}
+
+// remember keeps what was played for Heard. The lock is held.
 func (d *sound) remember(play []int16) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	if d.heard == nil {
 		d.heard = make([]int16, 0, heardTime*sampleRate)
 	}
@@ -79,8 +94,17 @@ func (h *Handset) Heard() []int16 {
 	return append(append([]int16(nil), d.heard[d.next:]...), d.heard[:d.next]...)
 }
 
-// close ends a waiting Exchange, and the speaker file.
-func (d *sound) close() error { return errors.Join(d.pace.Close(), d.speaker.close()) }
+// close ends a waiting Exchange, the plug, and the speaker file.
+func (d *sound) close() error {
+	d.mu.Lock()
+	d.off = true
+	if d.plug != nil {
+		d.plug.end(io.EOF)
+		d.plug = nil
+	}
+	d.mu.Unlock()
+	return errors.Join(d.pace.Close(), d.speaker.close())
+}
 
 // A speaker is a WAV file that grows while it plays. The voice path only hands samples over; a
 // goroutine of its own writes them, so that a slow disk is not heard. Samples are written before the

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"dialtone/web"
+)
+
+// A demoRun is the demonstration running on real sockets.
+type demoRun struct {
+	*testing.T
+	out               lockedBuffer
+	control, ann, bob string // addresses
+	password          string
+	stop              context.CancelFunc
+	done              chan error
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+func (l *lockedBuffer) String() string { l.mu.Lock(); defer l.mu.Unlock(); return l.b.String() }
+
+// startDemo runs `dialtone demo` with any free ports, and reads its addresses as a person would.
+func startDemo(t *testing.T) *demoRun {
+	t.Helper()
+	t.Setenv("TMPDIR", t.TempDir())
+	ctx, stop := context.WithCancel(t.Context())
+	d := &demoRun{T: t, stop: stop, done: make(chan error, 1)}
+	var errs lockedBuffer
+	go func() { d.done <- dispatch(ctx, []string{"demo", "-port", "0"}, noEnv, &d.out, &errs) }()
+	d.await("it prints its addresses", func() bool { return strings.Contains(d.out.String(), "Ctrl-C") || len(d.done) > 0 })
+	urls := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindAllString(d.out.String(), -1)
+	if len(urls) < 4 {
+		t.Fatalf("it says %q, and %q", d.out.String(), errs.String())
+	}
+	d.control, d.ann, d.bob = urls[0], urls[1], urls[2]
+	d.password = regexp.MustCompile(`password (\S+)`).FindStringSubmatch(d.out.String())[1]
+	return d
+}
+
+// await waits for something to become true: it asks again and again, for it happens on real sockets.
+func (d *demoRun) await(sentence string, ok func() bool) {
+	d.Helper()
+	limit := time.NewTimer(20 * time.Second)
+	defer limit.Stop()
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for !ok() {
+		select {
+		case <-again.C:
+		case <-limit.C:
+			d.Fatalf("%s: not within 20 s", sentence)
+		}
+	}
+}
+
+// do sends a request and returns the status code and body of its answer.
+func (d *demoRun) do(method, url, body string, alter ...func(*http.Request)) (int, string) {
+	d.Helper()
+	r, err := http.NewRequestWithContext(d.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		d.Fatal(err)
+	}
+	for _, a := range alter {
+		a(r)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		d.Fatal(err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		d.Fatal(err)
+	}
+	return resp.StatusCode, string(data)
+}
+
+// A phoneState is what these tests read of a status.
+type phoneState struct {
+	Lines []web.LineStatus
+	Calls []web.CallStatus
+}
+
+func (d *demoRun) status(phone string) (s phoneState) {
+	d.Helper()
+	code, body := d.do("GET", phone+"/api/v1/status", "")
+	if err := json.Unmarshal([]byte(body), &s); err != nil || code != http.StatusOK {
+		d.Fatalf("the status is %d %.200s", code, body)
+	}
+	return s
+}
+
+func (d *demoRun) line(phone string) web.LineStatus {
+	d.Helper()
+	if s := d.status(phone); len(s.Lines) == 1 {
+		return s.Lines[0]
+	}
+	return web.LineStatus{}
+}
+
+// TestDemo calls through the demonstration, stops a proxy in the call and ends it all.
+func TestDemo(t *testing.T) {
+	d := startDemo(t)
+	for _, p := range []string{d.ann, d.bob} {
+		d.await("both handsets register", func() bool { return d.line(p).State == "registered" })
+	}
+	if code, body := d.do("POST", d.bob+"/api/v1/keys", `{"keys":"600#"}`); code != http.StatusOK {
+		t.Fatalf("pressing keys: %d %s", code, body)
+	}
+	d.await("the echo answers and voice comes back", func() bool {
+		c := d.status(d.bob).Calls
+		return len(c) == 1 && c[0].State == "connected" && c[0].RTP.RxPackets > 20
+	})
+	if _, screen := d.do("GET", d.bob+"/api/v1/screen", ""); !strings.Contains(screen, "Connected") {
+		t.Errorf("the screen shows %q", screen)
+	}
+
+	first := d.line(d.bob).Active
+	if code, body := d.do("POST", d.control+"/api/proxies/a", `{"mode":"stop"}`); code != http.StatusOK {
+		t.Fatalf("stopping a: %d %s", code, body)
+	}
+	d.await("the line moves to b", func() bool { l := d.line(d.bob); return l.State == "registered" && l.Active != first })
+	before := d.status(d.bob).Calls
+	if len(before) != 1 || before[0].State != "connected" {
+		t.Fatalf("the call did not outlive its proxy: %+v", before)
+	}
+	d.await("the voice goes on", func() bool {
+		c := d.status(d.bob).Calls
+		return len(c) == 1 && c[0].RTP.RxPackets > before[0].RTP.RxPackets+20
+	})
+	if lost := d.status(d.bob).Calls[0].RTP.RxLost; lost != 0 {
+		t.Errorf("%d packets of voice were lost", lost)
+	}
+	var s demoState
+	if _, body := d.do("GET", d.control+"/api/state", ""); json.Unmarshal([]byte(body), &s) != nil || s.Proxies[0].Mode != "stop" || len(s.Proxies[1].Registrations) == 0 {
+		t.Errorf("the control page knows %s", body)
+	}
+	d.do("POST", d.bob+"/api/v1/keys", `{"key":"end"}`)
+
+	temp, _ := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "dialtone-demo-*"))
+	if len(temp) != 1 {
+		t.Errorf("settings are in %v", temp)
+	}
+	d.stop()
+	if err := <-d.done; err != nil {
+		t.Errorf("asked to stop: %v", err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "dialtone-demo-*")); len(left) != 0 {
+		t.Errorf("it leaves %v behind", left)
+	}
+}
+
+// TestDemoIsGuarded: what anybody may do at the handset, another web page may not, and settings need the password.
+func TestDemoIsGuarded(t *testing.T) {
+	d := startDemo(t)
+	origin := func(r *http.Request) {
+		r.Header.Set("Origin", "http://elsewhere.example")
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+	}
+	host := func(r *http.Request) { r.Host = "elsewhere.example" }
+	for _, c := range []struct {
+		sentence, method, url, body string
+		alter                       func(*http.Request)
+		want                        int
+	}{
+		{"another page stops a proxy", "POST", d.control + "/api/proxies/a", `{"mode":"stop"}`, origin, http.StatusForbidden},
+		{"another name leads to the control page", "GET", d.control + "/", "", host, http.StatusMisdirectedRequest},
+		{"there is no such proxy", "POST", d.control + "/api/proxies/z", `{"mode":"stop"}`, nil, http.StatusBadRequest},
+		{"there is no such mode", "POST", d.control + "/api/proxies/a", `{"mode":"burn"}`, nil, http.StatusBadRequest},
+		{"there is no such order", "POST", d.control + "/api/order", `{"mode":"c"}`, nil, http.StatusBadRequest},
+		{"more than a mode", "POST", d.control + "/api/dns", `{"mode":"off","x":1}`, nil, http.StatusBadRequest},
+		{"another page presses keys", "POST", d.ann + "/api/v1/keys", `{"keys":"1"}`, origin, http.StatusForbidden},
+		{"settings without a password", "POST", d.ann + "/api/v1/config", `{"Proxy_1_":"x"}`, nil, http.StatusUnauthorized},
+		{"settings with it", "POST", d.ann + "/api/v1/config", `{"Dual_Registration_1_":"Yes"}`, func(r *http.Request) { r.SetBasicAuth("admin", d.password) }, http.StatusOK},
+		{"the control page", "GET", d.control + "/", "", nil, http.StatusOK},
+		{"its script", "GET", d.control + "/demo.js", "", nil, http.StatusOK},
+		{"no other file", "GET", d.control + "/demo.go", "", nil, http.StatusNotFound},
+	} {
+		var alter []func(*http.Request)
+		if c.alter != nil {
+			alter = append(alter, c.alter)
+		}
+		if code, body := d.do(c.method, c.url, c.body, alter...); code != c.want {
+			t.Errorf("%s: %d %.100s, want %d", c.sentence, code, body, c.want)
+		}
+	}
+	d.stop()
+	<-d.done
+}
+
+func TestDemoOptions(t *testing.T) {
+	for _, args := range []string{"-port x", "-port 70000", "-port -1", "-log loud", "more"} {
+		_, err := parseDemoOptions(strings.Fields(args), io.Discard)
+		if _, usage := err.(usageError); !usage {
+			t.Errorf("demo %s: %v", args, err)
+		}
+	}
+	if opt, err := parseDemoOptions(nil, io.Discard); err != nil || opt.port != demoPort || opt.given {
+		t.Errorf("without flags: %+v, %v", opt, err)
+	}
+}
