@@ -140,7 +140,7 @@ func (c large) fitting(s style, text string, width int, sizes ...int) *face {
 func (c large) number(r image.Rectangle, p panel) {
 	c.strip(top(&r, c.px(28)), p)
 	if n := len(p.calls); n > 0 && r.Dy() >= c.px(80+28) {
-		c.others(bottom(&r, c.px(32)), p.calls[:1])
+		c.others(bottom(&r, c.px(32)), p.calls[:1], 1)
 	}
 	r = inside(r, c.px(14), c.px(10))
 	if p.quiet != "" {
@@ -166,7 +166,7 @@ func (c large) call(r image.Rectangle, p panel) {
 	}
 	c.strip(head, p)
 	if n := len(p.calls); n > 0 {
-		c.others(bottom(&r, min(n, 2)*c.px(28)+c.px(4)), p.calls)
+		c.others(bottom(&r, min(n, 2)*c.px(28)+c.px(4)), p.calls, 2)
 	}
 	r = inside(r, c.px(14), c.px(4))
 	if chips {
@@ -204,10 +204,10 @@ func (c large) call(r image.Rectangle, p panel) {
 	}
 }
 
-// others are the calls that are not in front.
-func (c large) others(r image.Rectangle, calls []entry) {
+// others are the calls that are not in front, at most so many, and how many more there are.
+func (c large) others(r image.Rectangle, calls []entry, most int) {
 	c.fill(top(&r, 1), rule)
-	shown := calls[:min(len(calls), 2)]
+	shown := calls[:min(len(calls), most)]
 	h := c.px(28)
 	for i, e := range shown {
 		row := top(&r, h)
@@ -289,12 +289,21 @@ func (c large) volume(r image.Rectangle, level int) {
 }
 
 func (c large) reason(r image.Rectangle, p panel) {
+	hint := c.font(regular, 17)
+	rows := hint.wrap(p.reason.Hint, r.Dx()-2*c.px(14))
+	need := 2*c.px(6) + c.px(32) + len(rows)*c.px(22)
+	for shown := min(len(p.calls), 2); shown > 0; shown-- {
+		if h := shown*c.px(28) + c.px(4); r.Dy() >= need+h {
+			c.others(bottom(&r, h), p.calls, shown)
+			break
+		}
+	}
+	peer := p.peer != "" && (len(p.calls) == 0 || r.Dy() >= need+c.px(24))
 	r = inside(r, c.px(14), c.px(6))
-	if p.peer != "" {
+	if peer {
 		c.text(bottom(&r, c.px(24)), c.font(regular, 15), centre, p.peer, faint, paper)
 	}
-	title, hint := c.fitting(bold, p.reason.Title, r.Dx(), 24, 22, 20, 18), c.font(regular, 17)
-	rows := hint.wrap(p.reason.Hint, r.Dx())
+	title := c.fitting(bold, p.reason.Title, r.Dx(), 24, 22, 20, 18)
 	icon := 44
 	if r.Dy() < c.px(44+10+32+22*len(rows)) {
 		icon = max(int(float64(r.Dy())/c.scale)-42-22*len(rows), 0)
@@ -305,9 +314,14 @@ func (c large) reason(r image.Rectangle, p panel) {
 	if icon >= 20 {
 		c.icon(sign, p.stateIcon, icon, p.mood.strong(), paper)
 	}
-	top(&r, c.px(10))
+	if gap := c.px(10); r.Dy() >= gap+c.px(32)+len(rows)*c.px(22) {
+		top(&r, gap)
+	}
 	c.text(top(&r, c.px(32)), title, centre, p.reason.Title, text, paper)
 	for _, row := range rows {
+		if r.Dy() < c.px(20) {
+			break // until the volume goes away
+		}
 		c.line(top(&r, c.px(22)), hint, centre, row, faint, paper)
 	}
 }

@@ -54,6 +54,8 @@ type entry struct {
 	mood        mood
 	left, right string
 	hint        string
+	line        int  // its number, of several
+	why         bool // right says why it failed
 }
 
 // A chip is a word that says how the call is.
@@ -160,11 +162,11 @@ func (p *panel) others(v phone.View) {
 			if !told {
 				p.banners = append(p.banners, banner{iconBell, busy, "Call waiting", callerOf(v, name)})
 			} else {
-				p.calls = append(p.calls, entry{iconBell, busy, name, "Ringing", ""})
+				p.calls = append(p.calls, entry{icon: iconBell, mood: busy, left: name, right: "Ringing"})
 			}
 			told = true
 		default:
-			p.calls = append(p.calls, entry{iconHold, wait, name, callWord(c), ""})
+			p.calls = append(p.calls, entry{icon: iconHold, mood: wait, left: name, right: callWord(c)})
 		}
 	}
 	if v.Waiting && !told {
@@ -223,7 +225,7 @@ func (p *panel) idle(v phone.View) {
 		p.line = "dialtone" // the middle names it
 	}
 	for _, l := range v.Lines {
-		e := entry{icon: iconDot, mood: good, left: l.Name, right: lineState(l)}
+		e := entry{icon: iconDot, mood: good, left: l.Name, right: lineState(l), line: l.Number}
 		switch {
 		case l.Name == "":
 			e.left = lineLabel(l)
@@ -236,10 +238,10 @@ func (p *panel) idle(v phone.View) {
 			e.icon, e.mood, e.right = iconDND, bad, "Do not disturb"
 		case "Connecting":
 			e.icon, e.mood = iconRing, wait
-		case "Failed":
+		case stateFailed:
 			e.icon, e.mood = iconFailed, bad
 			if l.Cause.Title != "" {
-				e.right, e.hint = l.Cause.Title, l.Cause.Hint
+				e.right, e.hint, e.why = l.Cause.Title, l.Cause.Hint, true
 			}
 		default:
 			e.icon, e.mood, e.right = iconRing, bad, phone.NotRegistered.Title

@@ -24,6 +24,8 @@ func scenes() []scene {
 	failed.Cause = phone.ReasonForLine(401)
 	dnd := line(1, "1001", phone.LineRegistered)
 	dnd.DND = true
+	refused := line(2, "Workshop", phone.LineFailed)
+	refused.Cause = phone.ReasonForLine(403)
 	direct := line(1, "Workshop", phone.LineUnregistered)
 	direct.CanCall = true
 	var eight []phone.LineView
@@ -68,6 +70,8 @@ func scenes() []scene {
 		{"idle, registration failed", idle(failed)},
 		{"idle, do not disturb", idle(dnd)},
 		{"idle, two lines", idle(two...)},
+		{"idle, two lines, one failed", idle(line(1, "1001", phone.LineRegistered), refused)},
+		{"idle, two lines, both failed", idle(failed, refused)},
 		{"idle, eight lines", idle(eight...)},
 		{"idle, eight lines, some down", idle(someDown...)},
 		{"idle, no line", idle()},
@@ -103,9 +107,29 @@ func scenes() []scene {
 		{"held by the other side", call(phone.ShowTalking, func(v *phone.View) { v.RemoteHeld = true })},
 		{"both on hold", call(phone.ShowTalking, func(v *phone.View) { v.Held, v.RemoteHeld = true, true })},
 		{"hold refused", call(phone.ShowTalking, func(v *phone.View) { v.Notice = phone.HoldRefused })},
+		{"hold refused, two seconds later", call(phone.ShowTalking, func(v *phone.View) { v.Notice, v.Page = phone.HoldRefused, 1 })},
+		{"held by the other side, muted", call(phone.ShowTalking, func(v *phone.View) {
+			v.RemoteHeld, v.Muted, v.Duration = true, true, 72*time.Second
+		})},
+		{"held by the other side, muted, for long", call(phone.ShowTalking, func(v *phone.View) {
+			v.RemoteHeld, v.Muted, v.Duration = true, true, 72*time.Minute
+		})},
 		{"volume in a call", call(phone.ShowTalking, func(v *phone.View) { v.VolumeShown, v.Volume = true, 10 })},
 		{"busy", call(phone.ShowFailed, func(v *phone.View) { v.Why = phone.ReasonFor(486) })},
 		{"no reply, second page", call(phone.ShowFailed, func(v *phone.View) { v.Why, v.Page = phone.NoReply, 1 })},
+		{"busy, a call on hold", call(phone.ShowFailed, func(v *phone.View) {
+			v.Why, v.Calls = phone.ReasonFor(486), []phone.CallView{held}
+		})},
+		{"busy, a call waiting", call(phone.ShowFailed, func(v *phone.View) {
+			v.Why, v.Waiting, v.Caller = phone.ReasonFor(486), true, "Bob"
+		})},
+		{"busy, a call waiting, two seconds later", call(phone.ShowFailed, func(v *phone.View) {
+			v.Why, v.Waiting, v.Caller, v.Page = phone.ReasonFor(486), true, "Bob", 1
+		})},
+		{"not reachable, calls on hold, one waiting", call(phone.ShowFailed, func(v *phone.View) {
+			v.Why, v.Waiting, v.Caller = phone.Unreachable, true, "Bob"
+			v.Calls = []phone.CallView{held, {ID: 3, Line: 1, Peer: "004930123456", State: phone.StateHeld}}
+		})},
 		{"not registered", with(func(v *phone.View) {
 			v.Showing, v.Path, v.Why = phone.ShowFailed, phone.PathHandset, phone.NotRegistered
 		})},
@@ -115,6 +139,10 @@ func scenes() []scene {
 		{"a name of tricks", call(phone.ShowIncoming, func(v *phone.View) { v.Name, v.Ring = "A\x00\x1b[2J\n\u202eevil\\~ \U0001f600!", true })},
 		{"dialing in the middle of a call", with(func(v *phone.View) {
 			v.Showing, v.Path, v.Digits = phone.ShowDialing, phone.PathHandset, "1003"
+			v.Calls = []phone.CallView{{ID: 1, Line: 1, Peer: "1002", Name: "Ann Smith", State: phone.StateHeld}}
+		})},
+		{"dialing a long number in the middle of a call", with(func(v *phone.View) {
+			v.Showing, v.Path, v.Digits = phone.ShowDialing, phone.PathHandset, "0301234567890123"
 			v.Calls = []phone.CallView{{ID: 1, Line: 1, Peer: "1002", Name: "Ann Smith", State: phone.StateHeld}}
 		})},
 		{"call waiting", call(phone.ShowTalking, func(v *phone.View) {

@@ -3,6 +3,7 @@ package display
 import (
 	"image"
 	"strconv"
+	"strings"
 
 	"dialtone/phone"
 )
@@ -171,7 +172,7 @@ func (c small) call(r image.Rectangle, p panel) {
 	if len(p.chips) > 0 && len(p.banners) == 0 && p.volume < 0 && p.chips[0].icon == noIcon {
 		p.sub = p.chips[0].text // the digits sent take the place of the number
 	} else if len(p.chips) > 0 && p.chips[0].mood == bad {
-		p.state = p.chips[0].text
+		first = c.muted(first, &p)
 	}
 	if len(p.chips) > 0 && p.clock == "" {
 		p.clock = p.chips[0].text
@@ -189,6 +190,27 @@ func (c small) call(r image.Rectangle, p panel) {
 	if h > row16 {
 		c.text(top(&r, row7), c.dots, left, p.sub, light, dark)
 	}
+}
+
+// muted says on the row of the state that the microphone is off: in place of the word that all is well,
+// else beside it, as a picture if there is no room for both words. It returns what is left of the row.
+func (c small) muted(r image.Rectangle, p *panel) image.Rectangle {
+	chip := p.chips[0]
+	room := r.Dx()
+	if p.clock != "" {
+		room -= c.dots.width(p.clock) + 4
+	}
+	both := p.state + ", " + strings.ToLower(chip.text)
+	switch {
+	case p.mood == good:
+		p.state = chip.text
+	case c.dots.width(both) <= room:
+		p.state = both
+	default:
+		c.icon(r, chip.icon, light)
+		r.Min.X += c.p.icon(chip.icon, 7).advance + 3
+	}
+	return r
 }
 
 // other is the first of the calls that are not in front.
@@ -244,7 +266,9 @@ func (c small) volume(r image.Rectangle, level int) {
 func (c small) reason(r image.Rectangle, p panel) {
 	f := c.fitting(p.reason.Title, c.Rect.Dx())
 	rows := c.dots.wrap(p.reason.Hint, r.Dx())
-	if p.peer != "" && r.Dy() >= row16+(len(rows)+1)*row7 {
+	if len(p.calls) > 0 && r.Dy() >= row16+8+row7 {
+		c.other(bottom(&r, row7), p.calls)
+	} else if p.peer != "" && r.Dy() >= row16+(len(rows)+1)*row7 {
 		c.text(bottom(&r, row7), c.dots, left, p.peer, light, dark)
 	}
 	title := top(&r, row16)
@@ -261,21 +285,46 @@ func (c small) reason(r image.Rectangle, p panel) {
 }
 
 func (c small) lines(r image.Rectangle, lines []entry) {
-	switch n := len(lines); {
+	fits := func(e entry) bool { // on one row
+		return c.dots.width(legible(e.left, c.dots.has))+c.dots.width(legible(e.right, c.dots.has))+14 <= r.Dx()
+	}
+	n := len(lines)
+	tall := n // with the reasons that need a row of their own
+	for _, e := range lines {
+		if e.why && !fits(e) {
+			tall++
+		}
+	}
+	switch {
 	case n == 1:
 		c.oneLine(r, lines[0])
 	case n*row7 <= r.Dy():
-		r = centred(r, n*row7)
+		below := tall*row7 <= r.Dy()
+		if !below {
+			tall = n
+		}
+		r = centred(r, tall*row7)
 		for _, e := range lines {
 			row := top(&r, row7)
 			c.icon(row, e.icon, light)
 			row.Min.X += 10
-			short := e.right
-			if e.icon != iconFailed && c.dots.width(legible(e.left, c.dots.has))+c.dots.width(short)+4 > row.Dx() {
-				short = "" // the picture says it
+			reason := ""
+			switch {
+			case fits(e):
+			case !e.why:
+				e.right = "" // the picture says it
+			case below:
+				reason, e.right = e.right, ""
+			default: // the reason matters more than the name
+				e.left, e.right = strconv.Itoa(e.line)+" "+e.right, ""
 			}
-			row.Max.X = c.text(row, c.dots, right, short, light, dark).Min.X - 4
+			row.Max.X = c.text(row, c.dots, right, e.right, light, dark).Min.X - 4
 			c.text(row, c.dots, left, e.left, light, dark)
+			if reason != "" {
+				row = top(&r, row7)
+				row.Min.X += 10 + c.dots.width("1 ")
+				c.text(row, c.dots, left, reason, light, dark)
+			}
 		}
 	default: // two columns, the pictures say how they are
 		tall := (n + 1) / 2

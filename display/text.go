@@ -2,6 +2,7 @@ package display
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -28,8 +29,9 @@ func Text(v phone.View, rows, cols int) []string {
 		l.foot = volumeBar(v.Volume, cols)
 		l.second = l.foot
 	}
-	if v.Showing != phone.ShowList && !v.VolumeShown && v.Notice == (phone.Reason{}) && v.Sent == "" {
-		l.addOthers(v, cols)
+	news := v.Notice != phone.Reason{} && (v.Showing == phone.ShowTalking || v.Showing == phone.ShowIdle)
+	if v.Showing != phone.ShowList && !v.VolumeShown && !news && v.Sent == "" {
+		l.addOthers(v, rows, cols)
 	}
 	screen := make([]string, rows)
 	screen[0] = ends(l.head, l.right, cols)
@@ -66,7 +68,7 @@ func arrange(v phone.View, rows, cols int) layout {
 	case phone.ShowIncoming:
 		return incoming(v, rows)
 	case phone.ShowTalking:
-		return talking(v, cols)
+		return talking(v, rows, cols)
 	case phone.ShowList:
 		return list(v, rows, cols)
 	case phone.ShowFailed:
@@ -105,27 +107,65 @@ func idle(v phone.View, rows, cols int) layout {
 		}
 		return l
 	}
+	room := rows
+	if missed != "" {
+		room--
+	}
 	if len(v.Lines) < rows {
-		l.head, l.right = lineLabel(v.Lines[0]), lineState(v.Lines[0])
-		for _, line := range v.Lines[1:] {
-			l.body = append(l.body, ends(lineLabel(line), lineState(line), cols))
-		}
+		l.body = lineRows(v.Lines, room, cols)
+		l.head, l.body = l.body[0], l.body[1:]
 		return l
 	}
 	// More lines than rows: how many are ready, and those that are not.
-	ready := 0
+	var down []phone.LineView
 	for _, line := range v.Lines {
-		if lineState(line) == stateReady {
-			ready++
-			continue
+		if lineState(line) != stateReady {
+			down = append(down, line)
 		}
-		l.body = append(l.body, ends(lineLabel(line), lineState(line), cols))
 	}
+	ready := len(v.Lines) - len(down)
+	if rows == 2 && len(down) == 1 && why(down[0]) != "" {
+		// That line and why it failed say more than how many are ready.
+		all := lineRows(down, room, cols)
+		l.head, l.body = all[0], all[1:]
+		return l
+	}
+	l.body = lineRows(down, room-1, cols)
 	l.head = fmt.Sprintf("%d of %d lines ready", ready, len(v.Lines))
 	if len(l.head) > cols {
 		l.head = fmt.Sprintf("%d/%d lines ready", ready, len(v.Lines))
 	}
+	if i := slices.IndexFunc(down, func(line phone.LineView) bool { return why(line) != "" }); rows == 2 && missed == "" && i >= 0 {
+		l.second = l.body[i]
+	}
 	return l
+}
+
+// lineRows are lines with their states, and why those failed that did: below each, or where there is
+// no room for that in place of its name.
+func lineRows(lines []phone.LineView, room, cols int) []string {
+	var long, short []string
+	for _, line := range lines {
+		row, cause := ends(lineLabel(line), lineState(line), cols), why(line)
+		long, short = append(long, row), append(short, row)
+		if cause != "" {
+			indent := min(max(cols-utf8.RuneCountInString(cause), 0), 2)
+			long = append(long, strings.Repeat(" ", indent)+cause)
+			short[len(short)-1] = fmt.Sprintf("%d %s", line.Number, cause)
+		}
+	}
+	if len(long) > room {
+		return short
+	}
+	return long
+}
+
+// why says in words for an LCD why a line failed; empty if it did not, or nobody knows.
+func why(l phone.LineView) string {
+	if lineState(l) != stateFailed {
+		return ""
+	}
+	return readable(l.Cause.Title)
 }
 
 // incoming is a call for us.
@@ -144,7 +184,7 @@ func incoming(v phone.View, rows int) layout {
 }
 
 // talking is a call, whoever holds whom.
-func talking(v phone.View, cols int) layout {
+func talking(v phone.View, rows, cols int) layout {
 	l := layout{head: "Connected", right: clock(v.Duration), body: party(v), foot: below(v)}
 	switch {
 	case v.Pending && v.Held:
@@ -162,15 +202,29 @@ func talking(v phone.View, cols int) layout {
 	}
 	switch {
 	case v.Notice != phone.Reason{}:
-		told := notice(v.Notice, v.Page, cols)
-		pieces := append([]string{told.head}, told.body...) // the row is one: title, then hint
-		l.foot = pieces[max(v.Page, 0)%len(pieces)]
-		l.second = l.foot
+		l.news(notice(v.Notice, v.Page, cols), v.Page, rows)
 	case v.Sent != "":
 		l.foot = tail("> "+v.Sent, cols)
 		l.second = l.foot
 	}
 	return l
+}
+
+// news puts a notice into a call. On four rows whom one talks with stays above it; on three its title
+// and its hint come in turn; two rows are all for the notice, as at rest.
+func (l *layout) news(n layout, page, rows int) {
+	switch {
+	case rows == 2:
+		l.head, l.right, l.second = n.head, "", n.second
+	case rows > 3 && n.second != "":
+		body := make([]string, rows-2)
+		copy(body, l.body)
+		body[rows-3] = n.head
+		l.body, l.foot = body, n.second
+	default:
+		pages := append([]string{n.head}, n.body...)
+		l.foot = pages[max(page, 0)%len(pages)]
+	}
 }
 
 // list is a list the user looks through, the chosen entry marked; a screen of two rows shows only that.
@@ -201,8 +255,9 @@ func window(at, n, size int) int {
 }
 
 // addOthers adds the calls beside the one in front: one that rings comes first. A screen of two rows
-// has room for whom one talks with and how many more there are.
-func (l *layout) addOthers(v phone.View, cols int) {
+// has room for whom one talks with and how many more there are; of a number that is typed the end matters
+// more than that.
+func (l *layout) addOthers(v phone.View, rows, cols int) {
 	var rest []phone.CallView
 	for _, c := range v.Calls {
 		switch {
@@ -220,7 +275,15 @@ func (l *layout) addOthers(v phone.View, cols int) {
 			caller = "Unknown"
 		}
 		l.foot = "Waiting: " + caller
-		l.second = l.foot
+		switch {
+		case rows == 2 && v.Showing == phone.ShowDialing && v.Digits != "":
+			l.head = l.foot
+		case v.Showing == phone.ShowFailed && l.second != "" && max(v.Page, 0)%2 == 0:
+			// They come in turn: a piece of the hint, who is waiting, the next piece.
+			l.second = notice(v.Why, v.Page/2, cols).second
+		default:
+			l.second = l.foot
+		}
 		return
 	case len(rest) == 0:
 		return
@@ -230,7 +293,10 @@ func (l *layout) addOthers(v phone.View, cols int) {
 		l.foot = fmt.Sprintf("%d more calls", len(rest))
 	}
 	if l.second == "" && len(l.body) > 0 {
-		l.second = ends(l.body[0], fmt.Sprintf("+%d", len(rest)), cols)
+		more := fmt.Sprintf("+%d", len(rest))
+		if v.Showing != phone.ShowDialing || utf8.RuneCountInString(l.body[0])+1+len(more) <= cols {
+			l.second = ends(l.body[0], more, cols)
+		}
 	}
 }
 
@@ -331,7 +397,10 @@ func lineLabel(l phone.LineView) string {
 }
 
 // The words for a line's state.
-const stateReady = "Ready"
+const (
+	stateReady  = "Ready"
+	stateFailed = "Failed"
+)
 
 func lineState(l phone.LineView) string {
 	switch {
@@ -342,7 +411,7 @@ func lineState(l phone.LineView) string {
 	case l.State == phone.LineRegistering:
 		return "Connecting"
 	case l.State == phone.LineFailed:
-		return "Failed"
+		return stateFailed
 	}
 	return "Offline"
 }

@@ -99,30 +99,6 @@ func TestReasonsCanBeRead(t *testing.T) {
 	}
 }
 
-// What is told in a call has one row only, the call keeps the others: its title, then the hint in pieces.
-func TestNoticeInCall(t *testing.T) {
-	for _, r := range phone.Reasons() {
-		for _, size := range []struct{ rows, cols int }{{2, 16}, {4, 20}} {
-			v := phone.View{Showing: phone.ShowTalking, Network: true, Peer: "1002", Notice: r}
-			var read []string
-			for v.Page = range 5 {
-				screen := Text(v, size.rows, size.cols)
-				check(t, v, screen, size.rows, size.cols)
-				read = append(read, strings.TrimSpace(screen[size.rows-1]))
-			}
-			if read[0] != r.Title {
-				t.Errorf("%+v on %v begins with %q", r, size, read[0])
-			}
-			told := strings.Join(read[1:], " ") + " "
-			for word := range strings.FieldsSeq(r.Hint) {
-				if !strings.Contains(told, word+" ") {
-					t.Errorf("%+v on %v: the word %q is never shown: %q", r, size, word, read)
-				}
-			}
-		}
-	}
-}
-
 func TestReadable(t *testing.T) {
 	for _, tt := range []struct{ in, want string }{
 		{"", ""}, {"Ann", "Ann"}, {"Jürgen Groß", "Jürgen Groß"}, {"Ärger", "Arger"}, {"José Nuñez", "José Nuñez"},
