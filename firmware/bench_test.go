@@ -49,10 +49,11 @@ type bench struct {
 	server *far
 	phones []*desk
 
-	mu    sync.Mutex
-	lines []line
-	seen  map[string]bool // packets sent, to tell repetitions
-	quiet bool            // packets are not written down any more
+	mu     sync.Mutex
+	lines  []line
+	seen   map[string]bool // packets sent, to tell repetitions
+	quiet  bool            // packets are not written down any more
+	probes bool            // those that ask a server whether it lives are
 }
 
 // A line of a transcript. Lines of one instant stand in the order of their class, then of their phone.
@@ -138,7 +139,7 @@ func (b *bench) tap(p simnet.Packet) {
 	default:
 		return
 	}
-	if b.quiet {
+	if b.quiet || !b.probes && strings.Contains(text, "OPTIONS") {
 		return
 	}
 	if p.Flags == "" {

@@ -214,6 +214,17 @@ func (l *loop) setDND(now time.Time, on bool) {
 	l.propose(change{settings: s})
 }
 
+// rerouted tells the far end of a call where the phone is now that its line goes by another server: by the
+// same session once more. Its voice is not touched.
+func (l *loop) rerouted(id phone.ID) {
+	c := l.calls[id]
+	if c == nil || !c.agreed {
+		return
+	}
+	c.wanted, c.theirs, c.offers = c.holding, false, 0
+	l.queueSIP(sip.Reinvite{ID: sip.ID(id), Body: c.neg.Offer(c.holding)})
+}
+
 // digit sends one digit the way the line's DTMF_Tx_Method says: RFC 4733 events, or INFO.
 func (l *loop) digit(now time.Time, a phone.SendDigit) {
 	c := l.calls[a.ID]

@@ -134,6 +134,10 @@ func (f *far) got(raw []byte, c net.Conn, from net.Addr) {
 		}
 		return
 	}
+	if h.method() == "OPTIONS" && h.code() == 0 && param(h.get("To"), "tag") == "" {
+		f.respond(h, 200) // is it alive?
+		return
+	}
 	f.queue = append(f.queue, h)
 	select {
 	case f.news <- struct{}{}:

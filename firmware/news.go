@@ -52,6 +52,8 @@ func (l *loop) heard(now time.Time, ev sip.Event) {
 			l.tell(phone.Ended{ID: phone.ID(ev.ID), Why: phone.NoCodec})
 			l.queueSIP(sip.Hangup{ID: ev.ID})
 		}
+	case sip.Rerouted:
+		l.rerouted(phone.ID(ev.ID))
 	case sip.Reoffer:
 		l.reoffered(ev)
 	case sip.Reanswered:

@@ -51,6 +51,10 @@ func sipConfig(s config.Settings, addrs []netip.Addr, sockets [8]netip.AddrPort,
 			TLSNameValidate: l.TLSNameValidate, PreferIPv6: s.SIP.SIPIPPreference == "IPv6",
 			AuthResyncReboot: l.AuthResyncReboot,
 			Expires:          time.Duration(l.RegisterExpires) * time.Second, Local: sockets[i],
+			FallbackIntvl: l.ProxyFallbackIntvl, FailoverTimeout: l.FailoverTimeout, ProbeIntvl: l.ServerProbeIntvl,
+			GoodProbes: l.FailbackGoodProbes, AutoRegister: l.AutoRegisterWhenFailover, HotStandby: l.HotStandbyRegistration,
+			RedundancyMethod: l.ProxyRedundancyMethod, DualRegistration: l.DualRegistration, AlternateProxy: l.AlternateProxy,
+			AlternateOutboundProxy: l.AlternateOutboundProxy,
 		})
 	}
 	return c

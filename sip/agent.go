@@ -188,10 +188,12 @@ func (a *Agent) addLine(now time.Time, cfg Line, before *registration) {
 	a.lines = append(a.lines, ln)
 	slices.SortFunc(a.lines, func(x, y *line) int { return cmp.Compare(x.cfg.Number, y.cfg.Number) })
 	if before.busy() {
-		before.successor = &ln.leg.reg
+		before.successor = ln.leg.reg
 		ln.leg.reg.heldUntil = now.Add(handover)
 	}
-	ln.leg.start(now)
+	for _, l := range ln.legs() {
+		l.start(now)
+	}
 }
 
 // configure takes over new settings. A line that changed is replaced: the old one un-registers, and
@@ -205,7 +207,7 @@ func (a *Agent) configure(now time.Time, cfg Config) {
 		if i := slices.IndexFunc(a.cfg.Lines, ln.cfg.registersAs); i < 0 {
 			a.retire(now, ln)
 		} else {
-			ln.cfg = a.cfg.Lines[i]
+			ln.reconfigured(now, a.cfg.Lines[i])
 			a.lines = append(a.lines, ln)
 		}
 	}
@@ -216,7 +218,7 @@ func (a *Agent) configure(now time.Time, cfg Config) {
 		var before *registration
 		for _, ln := range old {
 			if ln.cfg.Number == want.Number {
-				before = &ln.leg.reg
+				before = ln.leg.reg
 			}
 		}
 		a.addLine(now, want, before)
@@ -226,21 +228,21 @@ func (a *Agent) configure(now time.Time, cfg Config) {
 func (a *Agent) retire(now time.Time, ln *line) {
 	ln.retired = true
 	a.retired = append(a.retired, ln)
-	for _, c := range ln.leg.waiting {
-		c.hangup(now, 480)
+	for _, l := range ln.legs() {
+		l.retire(now)
 	}
-	ln.leg.waiting = nil
-	ln.leg.reg.leave(now)
-	a.agenda.set(ln.leg)
 }
 
 // sweep drops the retired lines that are done, and their connections.
 func (a *Agent) sweep(now time.Time) {
+	for _, ln := range a.lines {
+		ln.sweepLegs()
+	}
 	if len(a.retired) == 0 {
 		return
 	}
 	done := func(ln *line) bool {
-		return ln.calls == 0 && !ln.leg.reg.busy() && len(a.txsBy(func(tx *clientTx) bool { return tx.line == ln && tx.underWay() })) == 0
+		return ln.calls == 0 && !ln.registering() && len(a.txsBy(func(tx *clientTx) bool { return tx.leg.ln == ln && tx.underWay() })) == 0
 	}
 	for _, ln := range slices.Clone(a.retired) {
 		if !done(ln) {
@@ -266,11 +268,10 @@ func (a *Agent) flowsOf(ln *line) (list []*flow) {
 }
 
 func (a *Agent) dnsAnswered(now time.Time, in Answer) {
-	for _, ln := range a.lines {
-		ln.leg.answered(now, in)
-	}
-	for _, ln := range a.retired {
-		ln.leg.answered(now, in)
+	for _, ln := range slices.Concat(a.lines, a.retired) {
+		for _, l := range ln.legs() {
+			l.answered(now, in)
+		}
 	}
 	for _, r := range slices.Clone(a.resolutions) {
 		if r.locator != nil {
@@ -286,7 +287,9 @@ func (a *Agent) addressChanged(now time.Time, addrs []netip.Addr) {
 		return // without a network there is nothing to be done but wait for one
 	}
 	for _, ln := range slices.Clone(a.lines) {
-		ln.leg.addressChanged(now)
+		for _, l := range ln.legs() {
+			l.addressChanged(now)
+		}
 	}
 }
 
@@ -300,7 +303,12 @@ func (a *Agent) shutdown(now time.Time) {
 		a.calls[id].hangup(now, 480)
 	}
 	for _, ln := range a.lines {
-		ln.leg.reg.leave(now)
+		for _, l := range ln.legs() {
+			l.stopWatching()
+			for _, r := range l.registrations() {
+				r.leave(now)
+			}
+		}
 	}
 }
 
@@ -318,6 +326,11 @@ func (a *Agent) received(now time.Time, in Received) {
 	f := a.arrivedBy(now, in.Flow)
 	if f == nil {
 		return // a connection we have closed
+	}
+	for _, ln := range a.lines {
+		for _, l := range ln.legs() {
+			l.hearsFrom(now, f)
+		}
 	}
 	if len(bytes.Trim(in.Data, "\r\n")) == 0 {
 		// RFC 5626 section 3.5.1: a double CRLF is a ping, a single one its pong.

@@ -207,6 +207,9 @@ type (
 		ID   ID
 		Body []byte
 	}
+	// Rerouted says that a call's line has moved to another server: a Reinvite tells the far end where we
+	// are now.
+	Rerouted struct{ ID ID }
 	// Acked says that the far end has our 200. Body is its answer when the 200 carried our offer.
 	Acked struct {
 		ID   ID
@@ -262,6 +265,7 @@ func (Incoming) event()     {}
 func (Progress) event()     {}
 func (Answered) event()     {}
 func (Acked) event()        {}
+func (Rerouted) event()     {}
 func (Reoffer) event()      {}
 func (Reanswered) event()   {}
 func (InfoReceived) event() {}
@@ -346,6 +350,19 @@ type Line struct {
 
 	Expires time.Duration
 	Local   netip.AddrPort // the line's UDP socket as it is bound; address unspecified if on all
+
+	// Redundancy, design redundancy.md. The zero values are the reference's behaviour, and no failback.
+	FallbackIntvl    time.Duration // Proxy_Fallback_Intvl; 0: stay until the server in use fails
+	FailoverTimeout  time.Duration // without any response, the next server is asked too; 0: after timer B or F
+	ProbeIntvl       time.Duration // between signs of life of the server in use; 0: it is not asked
+	GoodProbes       int           // in a row, before a better server is used again
+	AutoRegister     bool          // Auto_Register_When_Failover: register before a server is used
+	HotStandby       bool          // register at every server of the list
+	RedundancyMethod string        // Normal, or Based on SRV Port
+
+	DualRegistration       bool
+	AlternateProxy         string
+	AlternateOutboundProxy string
 }
 
 // LineStatus is what can be shown of a line.

@@ -39,6 +39,7 @@ type call struct {
 	a        *Agent
 	id       ID
 	line     *line
+	leg      *leg // it goes by, or came by
 	out      bool
 	state    callState
 	told     bool // Ended was emitted
@@ -48,13 +49,13 @@ type call struct {
 	forks    []*dialog // outgoing: early ones, and those answered but not wanted
 
 	// Outgoing.
+	dialed    string // as it was asked for
 	to        party
 	uri       sipmsg.Uri
 	offer     []byte
 	seq       uint32
-	tx        *clientTx
+	attempts  []*clientTx // INVITEs under way, the newest last; then the one that was answered
 	tried     []Server
-	tries     int // challenges
 	redirects int
 	giveUpAt  time.Time
 
@@ -104,7 +105,11 @@ func (c *call) remove(now time.Time) {
 	a.agenda.set(c)
 	delete(a.calls, c.id)
 	delete(a.dialogs, dialogKey{c.callID, c.localTag})
-	c.line.calls--
+	if c.line.calls--; c.line.calls == 0 {
+		for _, l := range c.line.legs() {
+			l.callsOver(now)
+		}
+	}
 	a.sweep(now)
 }
 
@@ -164,15 +169,10 @@ func (c *call) hangup(now time.Time, code int) {
 		c.remove(now)
 	case callCalling:
 		c.end(Ended{Code: 487})
-		c.state, c.giveUpAt = callCanceling, time.Time{}
-		if c.tx.state == txWaiting {
-			c.tx.abort()
-			c.remove(now)
-		}
+		c.cancel(now)
 	case callProceeding:
 		c.end(Ended{Code: 487})
-		c.state, c.giveUpAt = callCanceling, time.Time{}
-		c.tx.cancel(now, "")
+		c.cancel(now)
 	case callIncoming:
 		c.refuse(now, code, "")
 	case callConfirmed:
@@ -180,6 +180,24 @@ func (c *call) hangup(now time.Time, code int) {
 		c.bye(now)
 	}
 	c.a.agenda.set(c)
+}
+
+// cancel gives up an INVITE at every server it went to. A server that has not said that it knows of it is
+// told as soon as it does.
+func (c *call) cancel(now time.Time) {
+	c.state, c.giveUpAt = callCanceling, time.Time{}
+	for _, tx := range slices.Clone(c.attempts) {
+		if tx.state == txWaiting {
+			tx.abort()
+			c.drop(tx)
+			continue
+		}
+		tx.hedgeAt = time.Time{}
+		tx.cancel(now, "")
+	}
+	if len(c.attempts) == 0 {
+		c.remove(now)
+	}
 }
 
 // bye leaves the session. Who answered a call may not do so before the ACK: RFC 3261 section 15.
@@ -268,9 +286,8 @@ func (c *call) theyLeave(now time.Time, tx *serverTx, d *dialog) {
 		c.pending = nil
 	}
 	c.end(Ended{Code: 200, Cause: reason(tx.req), Remote: true})
-	if c.dialog == nil && c.tx.underWay() {
-		c.state, c.giveUpAt = callCanceling, time.Time{}
-		c.tx.cancel(now, "")
+	if c.dialog == nil && slices.ContainsFunc(c.attempts, (*clientTx).underWay) {
+		c.cancel(now)
 		c.a.agenda.set(c)
 		return
 	}

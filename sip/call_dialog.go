@@ -16,8 +16,13 @@ type inDialog struct {
 	kind   string // Content-Type
 	body   []byte
 	tries  int
+	moves  int          // to other servers, when one was silent
+	routes []sipmsg.Uri // of the request as it goes now
 	tx     *clientTx
 }
+
+// Implementation constants.
+const maxMoves = 3 // servers one request inside a call is tried at
 
 // say sends a request in the call's dialog.
 func (c *call) say(now time.Time, method sipmsg.RequestMethod, kind string, body []byte) *inDialog {
@@ -28,27 +33,29 @@ func (c *call) say(now time.Time, method sipmsg.RequestMethod, kind string, body
 
 func (r *inDialog) send(now time.Time) {
 	r.seq = r.d.nextSeq()
-	r.tx = r.d.line.a.request(now, r, r.d.line, r.d.server(now), r.method)
+	var s Server
+	s, r.routes = r.d.way(now)
+	r.tx = r.d.leg.ln.a.request(now, r, r.d.leg, s, r.method)
 }
 
 func (r *inDialog) compose(tx *clientTx) *sipmsg.Request {
-	ln := r.d.line
-	req := r.d.request(ln.a, r.method, r.seq)
+	l, ln := r.d.leg, r.d.leg.ln
+	req := r.d.request(ln.a, r.method, r.seq, r.routes)
 	if r.method == sipmsg.INVITE {
-		ln.a.describe(req, ln, tx.flow)
+		ln.a.describe(req, l, tx.flow)
 		if e := ln.a.cfg.Timers.ReinviteExpires; e > 0 {
 			req.AppendHeader(sipmsg.NewHeader("Expires", seconds32(e)))
 		}
 	}
 	if r.tries > 0 {
-		ln.authorize(req) // where the dialog leads to nobody but the far end, nobody else would see it
+		l.authorize(req) // where the dialog leads to nobody but the far end, nobody else would see it
 	}
 	setBody(req, r.kind, r.body)
 	return req
 }
 
 func (r *inDialog) response(now time.Time, tx *clientTx, resp *sipmsg.Response) {
-	code, l := resp.StatusCode, r.d.line.leg
+	code, l := resp.StatusCode, r.d.leg
 	l.up(now, tx.server)
 	if r.method == sipmsg.INVITE && code >= 200 && code < 300 {
 		r.d.acknowledge(now, tx, resp)
@@ -86,15 +93,28 @@ func (r *inDialog) failed(now time.Time, tx *clientTx, code int, cause string) {
 		return
 	}
 	r.tx = nil
-	l := r.d.line.leg
+	l := r.d.leg
 	l.ln.logf("%s in a call failed: %s", r.method, cause)
 	if !tx.heard {
 		l.down(now, tx.server, cause)
+		if r.moves++; r.moves < maxMoves && r.current() {
+			if s, _ := r.d.way(now); !s.same(tx.server) {
+				l.ln.logf("%s goes by %s now", r.method, where(s.Transport, s.Addr))
+				r.send(now)
+				return
+			}
+		}
 	} else if r.method == sipmsg.INVITE {
 		tx.cancel(now, "")
 	}
 	r.done(now, nil, code, 0)
 }
+
+// current tells whether the outcome is still of interest.
+func (r *inDialog) current() bool { return r.c == nil || r.c.state != callOver }
+
+// silent is told that the next hop says nothing: is it dead? Then the request moves on.
+func (r *inDialog) silent(now time.Time, tx *clientTx) { r.d.leg.doubt(now, tx.server, tx.sends) }
 
 // done takes in the outcome. resp is nil if there was no response.
 func (r *inDialog) done(now time.Time, resp *sipmsg.Response, code int, after time.Duration) {

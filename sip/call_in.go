@@ -12,7 +12,7 @@ import (
 func (a *Agent) incoming(now time.Time, tx *serverTx, ln *line) {
 	req := tx.req
 	switch {
-	case a.closing || !ln.cfg.AnswerWithoutReg && ln.cfg.Register && !ln.leg.reg.valid(now):
+	case a.closing || !ln.cfg.AnswerWithoutReg && ln.cfg.Register && !ln.registered(now):
 		tx.answer(now, 480)
 		return
 	case len(a.calls) >= maxCalls:
@@ -21,13 +21,13 @@ func (a *Agent) incoming(now time.Time, tx *serverTx, ln *line) {
 	}
 	a.nextID += 2
 	c := &call{
-		a: a, id: a.nextID, line: ln, state: callIncoming, callID: req.CallID().Value(), localTag: tx.tag, pending: tx,
+		a: a, id: a.nextID, line: ln, leg: ln.legOf(tx.flow), state: callIncoming, callID: req.CallID().Value(), localTag: tx.tag, pending: tx,
 	}
 	if _, tagged := req.To().Params.Get("tag"); tagged {
 		c.localTag = toTag(req)
 	}
 	tx.call = c
-	c.dialog = dialogFrom(ln, c.localTag, tx.flow, req)
+	c.dialog = dialogFrom(c.leg, c.localTag, tx.flow, req)
 	c.refuseAt = now.Add(maxRinging)
 	if d, ok := seconds(req, "Expires"); ok && d > 0 && d < maxRinging {
 		c.refuseAt = now.Add(d)
@@ -71,7 +71,7 @@ func (c *call) ring(now time.Time) {
 		return
 	}
 	resp := c.a.newResponse(c.pending.req, 180, c.localTag)
-	resp.AppendHeader(c.line.contact(c.pending.flow))
+	resp.AppendHeader(c.leg.contact(c.pending.flow))
 	c.pending.respond(now, resp, nil)
 	c.ringAt = now.Add(ringAgain)
 	c.a.agenda.set(c)
@@ -82,7 +82,7 @@ func (c *call) accept(now time.Time, body []byte) {
 	tx, t := c.pending, c.a.cfg.Timers
 	c.pending, c.ringAt, c.refuseAt = nil, time.Time{}, time.Time{}
 	resp := c.a.newResponse(tx.req, 200, c.localTag)
-	c.a.describe(resp, c.line, tx.flow)
+	c.a.describe(resp, c.leg, tx.flow)
 	tx.respond(now, resp, body)
 	c.dialog.early = false
 	c.state = callConfirmed

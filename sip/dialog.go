@@ -3,6 +3,7 @@ package sip
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -13,7 +14,7 @@ const maxRoutes = 32
 
 // A dialog is what two user agents share, RFC 3261 section 12.
 type dialog struct {
-	line          *line
+	leg           *leg
 	callID        string
 	local, remote party
 	target        sipmsg.Uri   // the remote target
@@ -33,9 +34,9 @@ type dialog struct {
 }
 
 // dialogOf makes the dialog a response to our INVITE stands for. RFC 3261 section 12.1.2.
-func dialogOf(ln *line, local party, tx *clientTx, resp *sipmsg.Response) *dialog {
+func dialogOf(l *leg, local party, tx *clientTx, resp *sipmsg.Response) *dialog {
 	d := &dialog{
-		line: ln, callID: resp.CallID().Value(), local: local, remote: partyTo(resp.To()),
+		leg: l, callID: resp.CallID().Value(), local: local, remote: partyTo(resp.To()),
 		localSeq: resp.CSeq().SeqNo, early: true, origin: tx.server,
 	}
 	d.target = tx.req.Recipient
@@ -46,14 +47,14 @@ func dialogOf(ln *line, local party, tx *clientTx, resp *sipmsg.Response) *dialo
 }
 
 // dialogFrom makes the dialog a request to us stands for. RFC 3261 section 12.1.1.
-func dialogFrom(ln *line, tag string, f *flow, req *sipmsg.Request) *dialog {
+func dialogFrom(l *leg, tag string, f *flow, req *sipmsg.Request) *dialog {
 	d := &dialog{
-		line: ln, callID: req.CallID().Value(), local: partyTo(req.To()), remote: partyFrom(req.From()),
+		leg: l, callID: req.CallID().Value(), local: partyTo(req.To()), remote: partyFrom(req.From()),
 		remoteSeq: req.CSeq().SeqNo, early: true,
 		origin: Server{Addr: f.Remote, Transport: f.Transport, TLSName: f.tlsName},
 	}
-	if f.Transport.reliable() && f.line == nil && ln.leg.bound {
-		d.origin = ln.leg.binding // nobody listens at the far end of a connection we accepted
+	if f.Transport.reliable() && f.line == nil && l.bound {
+		d.origin = l.binding // nobody listens at the far end of a connection we accepted
 	}
 	d.local.tag = tag
 	d.target = d.remote.uri
@@ -84,8 +85,8 @@ func (d *dialog) retarget(m sipmsg.Message) {
 }
 
 // request makes a request inside the dialog. RFC 3261 section 12.2.1.1.
-func (d *dialog) request(a *Agent, method sipmsg.RequestMethod, seq uint32) *sipmsg.Request {
-	uri, routes := *d.target.Clone(), d.routes
+func (d *dialog) request(a *Agent, method sipmsg.RequestMethod, seq uint32, routes []sipmsg.Uri) *sipmsg.Request {
+	uri := *d.target.Clone()
 	if len(routes) > 0 && !routes[0].UriParams.Has("lr") {
 		// A strict router of RFC 2543 wants to be the Request-URI, and the target to be last.
 		uri, routes = *routes[0].Clone(), append(slices.Clone(routes[1:]), d.target)
@@ -107,8 +108,8 @@ func (d *dialog) nextSeq() uint32 {
 // the outbound proxy is to be used or that is the server in use anyway. A host name is looked up while
 // the dialog takes the way it came; no request waits for the answer.
 func (d *dialog) server(now time.Time) Server {
-	l := d.line.leg
-	if l.bound && d.line.cfg.OutboundProxy != "" && d.line.cfg.UseOBProxyInDialog {
+	l := d.leg
+	if l.bound && l.outbound && l.ln.cfg.UseOBProxyInDialog {
 		return l.binding
 	}
 	hop := d.target
@@ -137,7 +138,7 @@ func (d *dialog) server(now time.Time) Server {
 	}
 	if text := hop.String(); text != d.asked {
 		d.asked, d.found = text, Server{}
-		d.line.a.resolve(now, d.line, hop, d)
+		l.ln.a.resolve(now, l, hop, d)
 	}
 	if d.found.Addr.IsValid() {
 		return d.found
@@ -150,7 +151,81 @@ func (d *dialog) resolved(_ time.Time, servers []Server, cause string) {
 		d.found = servers[0]
 		return
 	}
-	d.line.logf("next hop %s not found, the call stays with %s: %s", d.asked, where(d.origin.Transport, d.origin.Addr), cause)
+	d.leg.ln.logf("next hop %s not found, the call stays with %s: %s", d.asked, where(d.origin.Transport, d.origin.Addr), cause)
+}
+
+// way is where a request inside the dialog goes and the route set it carries. Where the first hop is a
+// server of the line that is dead, a living one takes its place; where none lives the request goes past
+// it, to the next hop or straight to the far end (design redundancy.md section 7).
+func (d *dialog) way(now time.Time) (Server, []sipmsg.Uri) {
+	if !d.cutOff() {
+		return d.server(now), d.routes
+	}
+	l := d.leg
+	s := l.choose()
+	if e, ok := l.servers.Entry(s); ok && e.Up {
+		around := sipmsg.Uri{Scheme: "sip", Host: uriHost(s.Addr.Addr()), Port: int(s.Addr.Port()), UriParams: sipmsg.HeaderParams{{K: "lr"}}}
+		if s.Transport.reliable() {
+			around.UriParams = append(around.UriParams, sipmsg.HeaderKV{K: "transport", V: string(s.Transport)})
+		}
+		if len(d.routes) == 0 {
+			return s, nil
+		}
+		return s, append([]sipmsg.Uri{around}, d.routes[1:]...)
+	}
+	if len(d.routes) == 0 {
+		return d.server(now), nil
+	}
+	next, rest := d.target, d.routes[1:]
+	if len(rest) > 0 {
+		next = rest[0]
+	}
+	addr, ok := hostAddr(next.Host)
+	if !ok {
+		return d.server(now), d.routes
+	}
+	t := uriTransport(&next)
+	if t == "" {
+		t = UDP
+	}
+	port := uint16(next.Port)
+	if port == 0 {
+		port = defaultPort(t)
+	}
+	return Server{Name: next.Host, Addr: netip.AddrPortFrom(addr, port), Transport: t, TLSName: addr.String()}, rest
+}
+
+// cutOff tells whether the dialog's way leads by a server of the line that is dead or owes an answer.
+func (d *dialog) cutOff() bool {
+	hop := d.origin
+	if len(d.routes) > 0 {
+		i := slices.IndexFunc(d.leg.list, func(s Server) bool { return s.isHop(&d.routes[0]) })
+		if i < 0 {
+			return false
+		}
+		hop = d.leg.list[i]
+	} else if _, ok := d.leg.servers.Entry(hop); !ok || !d.leg.outbound {
+		return false // it goes straight to the far end
+	}
+	e, ok := d.leg.servers.Entry(hop)
+	return ok && (!e.Up || e.suspect)
+}
+
+// isHop tells whether a URI of a route set names the server.
+func (a Server) isHop(uri *sipmsg.Uri) bool {
+	t := uriTransport(uri)
+	if t != "" && t != a.Transport {
+		return false
+	}
+	addr, ok := hostAddr(uri.Host)
+	if !ok {
+		return strings.EqualFold(uri.Host, a.Name)
+	}
+	port := uint16(uri.Port)
+	if port == 0 {
+		port = defaultPort(a.Transport)
+	}
+	return a.Addr == netip.AddrPortFrom(addr, port)
 }
 
 // order checks the CSeq of a request from the far end. RFC 3261 section 12.2.2.
@@ -165,11 +240,13 @@ func (d *dialog) order(req *sipmsg.Request) bool {
 
 // acknowledge sends the ACK to a 2xx, and the same one again when the 2xx is repeated. RFC 3261 section 13.2.2.4.
 func (d *dialog) acknowledge(now time.Time, tx *clientTx, resp *sipmsg.Response) {
-	a, ln := d.line.a, d.line
+	a, ln := d.leg.ln.a, d.leg.ln
 	seq := resp.CSeq().SeqNo
 	if d.ack == nil || d.ackSeq != seq {
-		d.ackSeq, d.ackBy = seq, d.server(now)
-		req := d.request(a, sipmsg.ACK, seq)
+		var routes []sipmsg.Uri
+		d.ackBy, routes = d.way(now)
+		d.ackSeq = seq
+		req := d.request(a, sipmsg.ACK, seq, routes)
 		// Section 22.1: the ACK repeats the credentials of the INVITE.
 		sipmsg.CopyHeaders("Authorization", tx.req, req)
 		sipmsg.CopyHeaders("Proxy-Authorization", tx.req, req)

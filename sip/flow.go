@@ -248,7 +248,9 @@ func (a *Agent) flowGone(now time.Time, f *flow, cause string) {
 		}
 	}
 	if f.line != nil {
-		f.line.leg.flowGone(now, f, cause)
+		for _, l := range f.line.legs() {
+			l.flowGone(now, f, cause)
+		}
 	}
 }
 

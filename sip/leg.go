@@ -18,6 +18,7 @@ type leg struct {
 	name       string
 	domain     string // host of the address of record
 	domainPort string // the same with the port, if one is written: for Request-URIs
+	outbound   bool   // there is an outbound proxy
 
 	locator *Locator
 	located bool
@@ -28,18 +29,21 @@ type leg struct {
 	bound   bool
 
 	waiting []*call // calls placed before the servers were known
-	reg     registration
-	auth    authSession    // of REGISTER
-	others  authSession    // of everything else
-	public  netip.AddrPort // what the registrar sees of us, where this differs from our address
+	watches []*watch
+	leaving bool // it is un-registering for good
+	reg     *registration
+	spare   []*registration // hot standbys
+	auth    authSession     // of REGISTER
+	others  authSession     // of everything else
+	public  netip.AddrPort  // what the registrar sees of us, where this differs from our address
 	noTCP   map[netip.AddrPort]time.Time
 }
 
 func newLeg(ln *line, name, proxy, outbound string) *leg {
 	l := &leg{ln: ln, name: name, noTCP: map[netip.AddrPort]time.Time{}}
-	l.reg = registration{leg: l}
+	l.reg = &registration{leg: l}
 	first := proxy
-	if outbound != "" {
+	if l.outbound = outbound != ""; l.outbound {
 		first = outbound
 	}
 	if h, err := parseHop(proxy); err == nil {
@@ -107,9 +111,10 @@ func (l *leg) relocated(now time.Time) {
 	}
 	first := !l.located
 	l.located = true
-	list := l.locator.Servers()
+	list := l.eligible(l.locator.Servers())
 	if !slices.Equal(list, l.list) {
 		l.list = list
+		l.servers.Again = l.ln.cfg.FallbackIntvl <= 0
 		l.servers.Update(list, now)
 		var names []string
 		for _, s := range list {
@@ -126,7 +131,9 @@ func (l *leg) relocated(now time.Time) {
 	l.cause = cause
 	if l.bound && !slices.ContainsFunc(list, l.binding.same) && len(list) > 0 {
 		l.ln.logf("server %s is no longer listed", where(l.binding.Transport, l.binding.Addr))
-		l.bound = false
+		if s, ok := l.servers.Current(); ok {
+			l.settleOn(now, s)
+		}
 	}
 	l.bind(now)
 	if l.bound {
@@ -145,16 +152,40 @@ func (l *leg) relocated(now time.Time) {
 	} else if l.bound && l.reg.starved {
 		l.reg.located(now)
 	}
+	l.attend(now)
+	l.standBy(now)
 }
 
-// bind chooses the server in use: the one it is, while that is up, else the list's current one.
+// eligible are the servers that back each other up: all, or with Proxy_Redundancy_Method "Based on SRV
+// Port" those with the first one's port (reference A.1).
+func (l *leg) eligible(list []Server) []Server {
+	if !strings.EqualFold(l.ln.cfg.RedundancyMethod, "Based on SRV Port") || len(list) == 0 {
+		return list
+	}
+	port := list[0].Addr.Port()
+	return slices.DeleteFunc(list, func(s Server) bool { return s.Addr.Port() != port })
+}
+
+// retire ends a leg: its calls to come are not placed, its registrations are removed.
+func (l *leg) retire(now time.Time) {
+	for _, c := range l.waiting {
+		c.hangup(now, 480)
+	}
+	l.waiting, l.leaving = nil, true
+	l.stopWatching()
+	for _, r := range l.registrations() {
+		r.leave(now)
+	}
+	l.ln.a.agenda.set(l)
+}
+
+// registrations are the one at the server in use and the hot standbys.
+func (l *leg) registrations() []*registration { return append([]*registration{l.reg}, l.spare...) }
+
+// bind chooses the server in use: the one it is, while that can be used, else the list's current one.
 func (l *leg) bind(now time.Time) {
-	if l.bound {
-		for _, e := range l.servers.Entries() {
-			if e.Up && e.same(l.binding) {
-				return
-			}
-		}
+	if e, ok := l.servers.Entry(l.binding); l.bound && ok && e.Up {
+		return
 	}
 	s, ok := l.servers.Current()
 	if !ok {
@@ -162,55 +193,66 @@ func (l *leg) bind(now time.Time) {
 	}
 	moved := l.bound && !s.same(l.binding)
 	l.binding, l.bound = s, true
-	if moved && l.servers.Alive() {
+	if !moved {
+		return
+	}
+	if l.servers.Alive() {
 		l.ln.logf("server in use is now %s", where(s.Transport, s.Addr))
-		l.reg.move(now)
+		l.promote()
+		l.reg.moved(now)
+		l.reroute()
 	}
 }
 
-// down marks a server as failed and moves on to the next.
-func (l *leg) down(now time.Time, s Server, cause string) {
-	known := false
-	for _, e := range l.servers.Entries() {
-		if e.same(s) {
-			known = true
-			if e.Up {
-				l.ln.logf("server %s is down: %s", where(s.Transport, s.Addr), cause)
-			}
-		}
+// choose is the server a new request is sent to: the one in use, or another while that one owes an answer
+// or is down.
+func (l *leg) choose() Server {
+	if e, ok := l.servers.Entry(l.binding); !ok || e.Up && !e.suspect {
+		return l.binding
 	}
-	if known {
-		l.servers.Down(s, now, cause)
-		l.bind(now)
-		l.reg.serverDown(now, s)
+	if s, ok := l.servers.Current(); ok {
+		return s
+	}
+	return l.binding
+}
+
+// down marks a server as failed and moves on to the next, with all that waits for a word from it.
+func (l *leg) down(now time.Time, s Server, cause string) {
+	if l.servers.Rank(s) < 0 {
+		return
+	}
+	if l.servers.Down(s, now, cause) {
+		l.ln.logf("server %s is down: %s", where(s.Transport, s.Addr), cause)
+	}
+	l.bind(now)
+	l.reg.serverDown(now, s)
+	l.attend(now)
+	if l.ln.cfg.FailoverTimeout <= 0 {
+		return // each waits for its own timer, as the reference has it
+	}
+	for _, tx := range l.ln.a.txsBy(func(tx *clientTx) bool { return tx.leg == l && tx.server.same(s) && !tx.heard && tx.underWay() }) {
+		if tx.state == txTrying {
+			tx.step(now, inLost, nil, cause)
+		}
 	}
 }
 
 // up notes that a server answers.
 func (l *leg) up(now time.Time, s Server) {
-	for _, e := range l.servers.Entries() {
-		if e.same(s) && !e.Up {
-			l.ln.logf("server %s is up again", where(s.Transport, s.Addr))
-			l.servers.Up(s, now)
-			l.bind(now)
-			if l.bound && l.binding.same(s) && l.reg.bound.Host != "" && !l.reg.server.same(s) {
-				l.reg.move(now)
-			}
-		}
+	if !l.servers.Up(s, now) {
+		return
 	}
+	l.ln.logf("server %s is up again", where(s.Transport, s.Addr))
+	l.bind(now)
+	if l.bound && l.binding.same(s) && l.reg.bound.Host != "" && !l.reg.server.same(s) {
+		l.reg.moved(now)
+	}
+	l.attend(now)
 }
 
-// another is the server to send a failed request to next: one that is up and was not tried already, else
-// one that is down, for it may be back.
-func (l *leg) another(tried []Server) (Server, bool) {
-	for _, up := range []bool{true, false} {
-		for _, e := range l.servers.Entries() {
-			if e.Up == up && !slices.ContainsFunc(tried, e.same) {
-				return e.Server, true
-			}
-		}
-	}
-	return Server{}, false
+// lists tells whether a server of the leg has the address.
+func (l *leg) lists(addr netip.Addr) bool {
+	return slices.ContainsFunc(l.list, func(s Server) bool { return s.Addr.Addr().Unmap() == addr })
 }
 
 // transport is how the far end reaches us: by the line's binding, or by f where the line has none.
@@ -255,7 +297,12 @@ func (l *leg) bindingFlow() *flow {
 	case l.binding.Transport == UDP:
 		return &flow{Flow: Flow{Transport: UDP, Local: l.ln.cfg.Local, Remote: l.binding.Addr}, a: l.ln.a, state: flowOpen}
 	}
-	f := l.ln.a.flowKeys[flowKey{l.ln, l.binding.Transport, l.binding.Addr, l.binding.TLSName}]
+	return l.flowOf(l.binding)
+}
+
+// flowOf is the open connection to a server, or nil.
+func (l *leg) flowOf(s Server) *flow {
+	f := l.ln.a.flowKeys[flowKey{l.ln, s.Transport, s.Addr, s.TLSName}]
 	if f == nil || f.state != flowOpen {
 		return nil
 	}
@@ -263,13 +310,20 @@ func (l *leg) bindingFlow() *flow {
 }
 
 func (l *leg) usesFlow(f *flow) bool {
-	return l.bound && f.Remote == l.binding.Addr && f.Transport == l.binding.Transport && f.tlsName == l.binding.TLSName
+	return l.bound && leads(f, l.binding) || slices.ContainsFunc(l.spare, func(r *registration) bool { return leads(f, r.fixed) })
+}
+
+// leads tells whether a flow is to that server.
+func leads(f *flow, s Server) bool {
+	return f.Remote == s.Addr && f.Transport == s.Transport && f.tlsName == s.TLSName
 }
 
 // flowGone is told of the end of the line's connections.
 func (l *leg) flowGone(now time.Time, f *flow, cause string) {
-	if l.usesFlow(f) {
-		l.reg.flowGone(now, f, cause)
+	for _, r := range l.registrations() {
+		if leads(f, r.server) {
+			r.flowGone(now, f, cause)
+		}
 	}
 }
 
@@ -289,7 +343,9 @@ func (l *leg) addressChanged(now time.Time) {
 		l.ask(l.locator.Refresh(now))
 		l.relocated(now)
 	}
-	l.reg.addressChanged(now)
+	for _, r := range l.registrations() {
+		r.addressChanged(now)
+	}
 }
 
 func (l *leg) refusesTCP(now time.Time, addr netip.AddrPort) bool {
@@ -342,7 +398,7 @@ func (l *leg) due() time.Time {
 	if l.locator != nil && !l.ln.retired {
 		at = l.locator.Next()
 	}
-	return earliest(at, l.reg.due())
+	return at
 }
 
 func (l *leg) tick(now time.Time) {
@@ -350,5 +406,4 @@ func (l *leg) tick(now time.Time) {
 		l.ask(l.locator.Tick(now))
 		l.relocated(now)
 	}
-	l.reg.tick(now)
 }

@@ -3,20 +3,25 @@ package sip
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
 )
 
-// A line is one extension: who it is, and the leg that carries it. A changed line is replaced by another;
+// A line is one extension: who it is, and the legs that carry it. A changed line is replaced by another;
 // the old one stays until it has un-registered and its calls are over.
 type line struct {
-	a       *Agent
-	cfg     Line
-	leg     *leg
-	retired bool
-	calls   int
+	a         *Agent
+	cfg       Line
+	leg       *leg   // the primary
+	alternate *leg   // with Dual_Registration, else nil
+	parting   []*leg // alternate legs of before, being un-registered
+	told      Registration
+	retired   bool
+	calls     int
 
 	challenger digestServer // of those who would resync or reboot us
 }
@@ -24,20 +29,57 @@ type line struct {
 func (a *Agent) newLine(cfg Line) *line {
 	ln := &line{a: a, cfg: cfg}
 	ln.leg = newLeg(ln, "primary", cfg.Proxy, cfg.OutboundProxy)
+	ln.addAlternate()
 	return ln
+}
+
+// legs are the line's ways to its servers, the primary first.
+func (ln *line) legs() []*leg {
+	if ln.alternate == nil {
+		return []*leg{ln.leg}
+	}
+	return []*leg{ln.leg, ln.alternate}
+}
+
+// legOf is the leg a flow belongs to: that of the server at its other end, else the primary.
+func (ln *line) legOf(f *flow) *leg {
+	for _, l := range ln.legs() {
+		if slices.ContainsFunc(l.list, func(s Server) bool { return s.Transport == f.Transport && s.Addr == f.Remote }) {
+			return l
+		}
+	}
+	for _, l := range ln.legs() {
+		if l.lists(f.Remote.Addr()) {
+			return l
+		}
+	}
+	return ln.leg
+}
+
+// registered tells whether a registrar knows the line, on either leg.
+func (ln *line) registered(now time.Time) bool {
+	return slices.ContainsFunc(ln.legs(), func(l *leg) bool { return l.reg.valid(now) })
+}
+
+// registering tells whether a REGISTER of the line is under way.
+func (ln *line) registering() bool {
+	return slices.ContainsFunc(ln.legs(), func(l *leg) bool {
+		return slices.ContainsFunc(l.registrations(), (*registration).busy)
+	})
 }
 
 // needs tells whether a connection of the line has to stay open.
 func (ln *line) needs(f *flow) bool {
-	return !ln.retired && ln.leg.usesFlow(f) || ln.calls > 0
+	return ln.calls > 0 || !ln.retired && slices.ContainsFunc(ln.legs(), func(l *leg) bool { return l.usesFlow(f) })
 }
 
-// aor is the line's address of record.
-func (ln *line) aor() party {
+// aor is the line's address of record at the leg's registrar.
+func (l *leg) aor() party {
+	ln := l.ln
 	p := party{name: quoteName(ln.cfg.DisplayName)}
-	host := ln.leg.domain
+	host := l.domain
 	if host == "" {
-		host = uriHost(ln.leg.contactAddr(nil).Addr())
+		host = uriHost(l.contactAddr(nil).Addr())
 	}
 	own := sipmsg.Uri{Scheme: "sip", User: escapeUser(ln.cfg.User), Host: host}
 	text := strings.TrimSpace(ln.cfg.SIPURI)
@@ -49,7 +91,7 @@ func (ln *line) aor() party {
 		text = "sip:" + text
 	}
 	if !strings.Contains(text, "@") {
-		text += "@" + uriHost(ln.leg.contactAddr(nil).Addr()) // reference A.1
+		text += "@" + uriHost(l.contactAddr(nil).Addr()) // reference A.1
 	}
 	if !gateURI(text, &p.uri) {
 		p.uri = own
@@ -61,12 +103,15 @@ func (ln *line) aor() party {
 func (l Line) registersAs(o Line) bool {
 	o.DisplayName, o.MakeCallWithoutReg, o.AnswerWithoutReg = l.DisplayName, l.MakeCallWithoutReg, l.AnswerWithoutReg
 	o.AuthResyncReboot, o.UseOBProxyInDialog = l.AuthResyncReboot, l.UseOBProxyInDialog
+	o.DualRegistration, o.AlternateProxy, o.AlternateOutboundProxy = l.DualRegistration, l.AlternateProxy, l.AlternateOutboundProxy
+	o.FallbackIntvl, o.FailoverTimeout, o.ProbeIntvl, o.GoodProbes = l.FallbackIntvl, l.FailoverTimeout, l.ProbeIntvl, l.GoodProbes
+	o.HotStandby, o.AutoRegister, o.RedundancyMethod = l.HotStandby, l.AutoRegister, l.RedundancyMethod
 	return l == o
 }
 
 // contact is where the line can be reached. RFC 3261 section 8.1.1.8.
-func (ln *line) contact(f *flow) *sipmsg.ContactHeader {
-	return &sipmsg.ContactHeader{Address: ln.contactURI(ln.leg.contactAddr(f), ln.leg.transport(f))}
+func (l *leg) contact(f *flow) *sipmsg.ContactHeader {
+	return &sipmsg.ContactHeader{Address: l.ln.contactURI(l.contactAddr(f), l.transport(f))}
 }
 
 func (ln *line) contactURI(addr netip.AddrPort, t Transport) sipmsg.Uri {
@@ -85,9 +130,10 @@ func (ln *line) authUser() string {
 	return ln.cfg.User
 }
 
-// authorize adds the credentials for what the line's servers have challenged so far.
-func (ln *line) authorize(req *sipmsg.Request) {
-	if err := ln.leg.session(req.Method).authorize(req, ln.authUser(), ln.cfg.Password, ln.a.random); err != nil {
+// authorize adds the credentials for what the leg's servers have challenged so far.
+func (l *leg) authorize(req *sipmsg.Request) {
+	ln := l.ln
+	if err := l.session(req.Method).authorize(req, ln.authUser(), ln.cfg.Password, ln.a.random); err != nil {
 		ln.logf("%s goes without credentials: %v", req.Method, err)
 	}
 }
@@ -98,7 +144,7 @@ func (ln *line) logf(format string, args ...any) {
 
 // target makes a Request-URI of what was dialled: a number or user, user@host, or a SIP URI. Its Host is
 // empty if the line's proxy would have to give one, and has none.
-func (ln *line) target(to string) (uri sipmsg.Uri, err error) {
+func (l *leg) target(to string) (uri sipmsg.Uri, err error) {
 	to = strings.TrimSpace(to)
 	if open := strings.IndexByte(to, '<'); open >= 0 && strings.HasSuffix(to, ">") {
 		to = to[open+1 : len(to)-1]
@@ -111,15 +157,15 @@ func (ln *line) target(to string) (uri sipmsg.Uri, err error) {
 		return uri, fmt.Errorf("%d characters are too many to dial", len(to))
 	case strings.HasPrefix(lower, "sip:") || strings.HasPrefix(lower, "sips:"):
 	case strings.HasPrefix(lower, "tel:"):
-		to = "sip:" + to[len("tel:"):] + "@" + ln.leg.domainPort
+		to = "sip:" + to[len("tel:"):] + "@" + l.domainPort
 	default:
 		user, host, ok := strings.Cut(to, "@")
 		if !ok {
-			host = ln.leg.domainPort
+			host = l.domainPort
 		}
 		to = "sip:" + escapeUser(user) + "@" + host
 	}
-	if strings.HasSuffix(to, "@") && ln.leg.domain == "" {
+	if strings.HasSuffix(to, "@") && l.domain == "" {
 		return sipmsg.Uri{Scheme: "sip"}, nil
 	}
 	if !gateURI(to, &uri) || uri.Host == "" {
@@ -159,7 +205,7 @@ func (a *Agent) lineFor(f *flow, uri *sipmsg.Uri) *line {
 	user := plainUser(uri.User)
 	var found *line
 	for _, ln := range a.lines {
-		if !ln.cfg.Enabled || user != "" && user != plainUser(ln.cfg.User) && user != plainUser(ln.aor().uri.User) {
+		if !ln.cfg.Enabled || user != "" && user != plainUser(ln.cfg.User) && user != plainUser(ln.leg.aor().uri.User) {
 			continue
 		}
 		if ln.owns(f) {
@@ -208,12 +254,7 @@ func (ln *line) trusts(f *flow) bool {
 	if f.line != nil && f.line == ln {
 		return true
 	}
-	for _, s := range ln.leg.list {
-		if s.Addr.Addr().Unmap() == f.Remote.Addr() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(ln.legs(), func(l *leg) bool { return l.lists(f.Remote.Addr()) })
 }
 
 // trusted tells whether a request outside a dialog is listened to at all: Block_Nonproxy_SIP.

@@ -18,7 +18,7 @@ func TestAddressOfRecord(t *testing.T) {
 		{"without a proxy it is our address", "", "", "sip:1001@10.0.0.50"},
 	} {
 		b := newBench(t, func(c *Config) { c.Lines[0].Proxy, c.Lines[0].SIPURI = tt.proxy, tt.uri })
-		aor := b.agent.lines[0].aor()
+		aor := b.agent.lines[0].leg.aor()
 		if got := aor.uri.String(); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.sentence, got, tt.want)
 		}
@@ -89,7 +89,7 @@ func TestWhatIsDialled(t *testing.T) {
 		"sip:ann@x.test?Route=%3Csip:evil%3E": "sip:ann@x.test", "sips:ann@x.test": "sips:ann@x.test", "*98#": "sip:*98%23@10.0.0.1:5070",
 		"": "", "sip:": "", "sip:a b@x": "", "a\r\nb@x": "sip:a%0D%0Ab@x",
 	} {
-		uri, err := b.agent.lines[0].target(dialled)
+		uri, err := b.agent.lines[0].leg.target(dialled)
 		got := ""
 		if err == nil {
 			got = uri.String()

@@ -1,7 +1,6 @@
 package sip
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -35,36 +34,53 @@ const (
 	regFailed       = "failed"
 )
 
-// A registration keeps a leg's Contact bound at its registrar. RFC 3261 section 10.2, reference A.8.
+// A registration keeps our Contact bound at a registrar: at the leg's server in use, or as a hot standby
+// at one of the others. RFC 3261 section 10.2, reference A.8.
 type registration struct {
-	leg   *leg
-	state string
-	code  int
-	cause string
+	agendaEntry
+	leg     *leg
+	standby bool   // at fixed, whatever the server in use
+	fixed   Server // of a standby
+	toUse   bool   // of a standby: its server is to be the one in use, once it has answered
+	id      int    // reg-id, RFC 5626 section 4.2; 0: none
+	state   string
+	code    int
+	cause   string
 
 	callID, tag string // the same for every REGISTER
 	seq         uint32
-	tx          *clientTx
-	to          Server       // where tx goes
-	sent        sipmsg.Uri   // its Contact
-	bound       sipmsg.Uri   // Contact known at the registrar; no Host: none
-	stale       []sipmsg.Uri // Contacts to be removed with the next REGISTER
-	server      Server       // who knows it
+	under       []*registerTry // REGISTERs under way, the newest last
+	late        []*registerTry // those a server has not answered where another has
+	tried       []Server       // asked since the registration, or its refresh, began
+	bound       sipmsg.Uri     // Contact known at the registrar; no Host: none
+	stale       []sipmsg.Uri   // Contacts to be removed with the next REGISTER
+	server      Server         // who knows it
 	expires     time.Duration
 	granted     time.Duration
 
 	expiresAt, refreshAt, retryAt time.Time
 
-	tries, redirects, intervals, corrections int  // within one registration
-	failures                                 int  // in a row
-	flaps                                    int  // connections in a row that broke soon
-	starved                                  bool // there is no server
-	silent                                   bool // the failure is that nobody answered
+	corrections int
+	failures    int  // in a row
+	flaps       int  // connections in a row that broke soon
+	starved     bool // there is no server
+	silent      bool // the failure is that nobody answered
 
 	heldUntil time.Time     // the registration of the line as it was before is being removed
 	successor *registration // waits for this one to be removed
 	leaving   bool          // un-registering for good
 	last      bool          // leaving, once the REGISTER under way is answered
+}
+
+// A registerTry is one REGISTER and what follows from its answers, at one server.
+type registerTry struct {
+	r      *registration
+	tx     *clientTx
+	server Server
+	sent   sipmsg.Uri // its Contact
+	home   bool       // it goes to a better server than the one in use, which stays if this fails
+
+	tries, redirects, intervals int
 }
 
 func (r *registration) wanted() bool {
@@ -89,32 +105,31 @@ func (r *registration) start(time.Time) {
 	}
 }
 
-// set changes the state and tells of it.
+// set changes the state; the line tells of it.
 func (r *registration) set(state string, code int, cause string) {
-	if r.state == state && r.code == code && r.cause == cause {
-		return
-	}
 	r.state, r.code, r.cause = state, code, cause
-	ev := Registration{Line: r.leg.ln.cfg.Number, State: state, Code: code, Cause: cause}
-	if state == regRegistered {
-		ev.Server = where(r.server.Transport, r.server.Addr)
-	}
-	if !r.leg.ln.retired {
-		r.leg.ln.a.emit(ev)
-	}
+	r.leg.ln.tell()
 }
 
 // valid tells whether the registrar knows our Contact.
 func (r *registration) valid(now time.Time) bool { return now.Before(r.expiresAt) }
 
+// at is where the next REGISTER goes.
+func (r *registration) at() Server {
+	if r.standby {
+		return r.fixed
+	}
+	return r.leg.choose()
+}
+
 // located says that there is a server to register at.
 func (r *registration) located(now time.Time) {
 	r.starved = false
 	switch {
-	case !r.wanted() || r.tx.underWay():
+	case !r.wanted() || r.busy():
 	case !r.heldUntil.IsZero():
 		r.retryAt = r.heldUntil
-		r.leg.ln.a.agenda.set(r.leg)
+		r.leg.ln.a.agenda.set(r)
 	default:
 		r.begin(now)
 	}
@@ -128,35 +143,67 @@ func (r *registration) noServers(time.Time) {
 	}
 }
 
-// begin starts a registration or a refresh at the server in use.
+// begin starts a registration or a refresh at the server in use, or at a better one whose time has come.
 func (r *registration) begin(now time.Time) {
-	r.tries, r.redirects, r.intervals = 0, 0, 0
+	r.tried = nil
 	r.refreshAt, r.retryAt = time.Time{}, time.Time{}
 	if !r.valid(now) {
 		r.set(regRegistering, 0, "")
 	}
-	r.send(now, r.leg.binding)
-}
-
-func (r *registration) send(now time.Time, s Server) {
-	ln := r.leg.ln
-	r.seq++
-	r.to = s
-	r.tx = nil
-	tx := ln.a.request(now, r, ln, s, sipmsg.REGISTER)
-	if tx.state != txTerminated {
-		r.tx = tx
+	if better, ok := r.leg.atRefresh(now); ok && !r.standby && r.valid(now) {
+		r.leg.ln.logf("server %s is to be used again", where(better.Transport, better.Addr))
+		r.ask(now, better).home = true
+		return
 	}
-	ln.a.agenda.set(r.leg)
+	r.ask(now, r.at())
 }
 
-func (r *registration) compose(tx *clientTx) *sipmsg.Request {
-	ln, a := r.leg.ln, r.leg.ln.a
-	aor := ln.aor()
+// returnTo registers at a better server than the one in use. The registration there is stays until that
+// has succeeded.
+func (r *registration) returnTo(now time.Time, s Server) {
+	if !r.busy() {
+		r.ask(now, s).home = true
+	}
+}
+
+// ask sends a REGISTER to a server, beside those under way.
+func (r *registration) ask(now time.Time, s Server) *registerTry {
+	t := &registerTry{r: r, server: s}
+	r.tried = append(r.tried, s)
+	r.under = append(r.under, t)
+	t.send(now)
+	return t
+}
+
+// send sends the REGISTER, or sends it again with what was learnt.
+func (t *registerTry) send(now time.Time) {
+	r := t.r
+	r.seq++
+	t.tx = nil
+	tx := r.leg.ln.a.request(now, t, r.leg, t.server, sipmsg.REGISTER)
+	if tx.state != txTerminated {
+		t.tx = tx
+	} else {
+		r.drop(t)
+	}
+	r.leg.ln.a.agenda.set(r)
+}
+
+// drop forgets a REGISTER and tells whether others are under way.
+func (r *registration) drop(t *registerTry) bool {
+	same := func(o *registerTry) bool { return o == t }
+	r.under, r.late = slices.DeleteFunc(r.under, same), slices.DeleteFunc(r.late, same)
+	return len(r.under) > 0
+}
+
+func (t *registerTry) compose(tx *clientTx) *sipmsg.Request {
+	r, l := t.r, t.r.leg
+	ln, a := l.ln, l.ln.a
+	aor := l.aor()
 	from := aor
 	from.tag = r.tag
 	registrar := sipmsg.Uri{Scheme: "sip"}
-	if !gateURI("sip:"+r.leg.domainPort, &registrar) {
+	if !gateURI("sip:"+l.domainPort, &registrar) {
 		return nil
 	}
 	req := a.newRequest(sipmsg.REGISTER, registrar, from, aor, r.callID, r.seq)
@@ -168,15 +215,18 @@ func (r *registration) compose(tx *clientTx) *sipmsg.Request {
 			contacts = append(slices.Clone(contacts), r.bound)
 		}
 	} else {
-		r.sent = ln.contactURI(r.contactAddr(tx), tx.server.Transport)
-		c := &sipmsg.ContactHeader{Address: r.sent}
+		t.sent = ln.contactURI(t.contactAddr(tx), tx.server.Transport)
+		c := &sipmsg.ContactHeader{Address: t.sent}
 		if a.cfg.InstanceID != "" {
 			c.Params = sipmsg.HeaderParams{{K: "+sip.instance", V: `"<` + a.cfg.InstanceID + `>"`}}
+			if r.id > 0 {
+				c.Params = append(c.Params, sipmsg.HeaderKV{K: "reg-id", V: strconv.Itoa(r.id)})
+			}
 		}
 		req.AppendHeader(c)
 	}
 	for _, uri := range contacts {
-		if !r.leaving && sameContact(&uri, &r.sent) {
+		if !r.leaving && sameContact(&uri, &t.sent) {
 			continue
 		}
 		req.AppendHeader(&sipmsg.ContactHeader{Address: uri, Params: sipmsg.HeaderParams{{K: "expires", V: "0"}}})
@@ -184,123 +234,197 @@ func (r *registration) compose(tx *clientTx) *sipmsg.Request {
 	req.AppendHeader(sipmsg.NewHeader("Expires", seconds32(expires)))
 	req.AppendHeader(sipmsg.NewHeader("Allow", allowed))
 	req.AppendHeader(sipmsg.NewHeader("Supported", supported))
-	ln.authorize(req)
+	l.authorize(req)
 	setBody(req, "", nil)
 	return req
 }
 
 // contactAddr is what we register: what a registrar has seen of us, else our end of the flow.
-func (r *registration) contactAddr(tx *clientTx) netip.AddrPort {
-	if r.leg.public.IsValid() {
-		return r.leg.public
+func (t *registerTry) contactAddr(tx *clientTx) netip.AddrPort {
+	l := t.r.leg
+	if l.public.IsValid() {
+		return l.public
 	}
-	if tx.server.same(r.leg.binding) && !tx.big {
+	if !tx.big {
 		return tx.flow.local()
 	}
-	return r.leg.contactAddr(tx.flow)
+	return l.contactAddr(tx.flow)
 }
 
-func (r *registration) response(now time.Time, tx *clientTx, resp *sipmsg.Response) {
+func (t *registerTry) response(now time.Time, tx *clientTx, resp *sipmsg.Response) {
 	code := resp.StatusCode
-	if tx != r.tx || code < 200 {
+	if tx != t.tx || code < 200 {
 		return
 	}
-	r.tx = nil
-	l := r.leg
-	l.up(now, tx.server)
+	t.tx = nil
+	r, l := t.r, t.r.leg
 	if r.leaving {
-		r.left(now, tx, resp)
+		r.left(now, t, resp)
 		return
 	}
-	before := r.seen(tx, resp)
+	moved := r.seen(t, tx, resp)
 	switch {
 	case code < 300:
 		l.auth.learn(resp)
-		r.success(now, tx, resp, before)
+		r.success(now, t, resp, moved)
 	case code == 401 || code == 407:
-		if again, why := l.challenged(resp, &r.tries); again {
-			r.send(now, tx.server)
+		if again, why := l.challenged(resp, &t.tries); again {
+			t.send(now)
 		} else {
-			r.fail(now, code, why, 0)
+			r.refused(now, t, code, why, 0)
 		}
 	case code == 423:
 		least, ok := seconds(resp, "Min-Expires")
-		r.intervals++
-		if !ok || least <= r.expires || least > l.ln.a.cfg.Timers.RegMaxExpires || r.intervals > maxIntervals {
-			r.fail(now, code, "Interval Too Brief, and no way to ask for more", 0)
+		t.intervals++
+		if !ok || least <= r.expires || least > l.ln.a.cfg.Timers.RegMaxExpires || t.intervals > maxIntervals {
+			r.refused(now, t, code, "Interval Too Brief, and no way to ask for more", 0)
 			return
 		}
 		l.ln.logf("the registrar wants a registration to last %s at least", least)
 		r.expires = least
-		r.send(now, tx.server)
+		t.send(now)
 	case code == 301 || code == 302:
-		if r.redirects++; r.redirects > maxRedirects || resp.Contact() == nil {
-			r.fail(now, code, "redirected without end", 0)
+		if t.redirects++; t.redirects > maxRedirects || resp.Contact() == nil {
+			r.refused(now, t, code, "redirected without end", 0)
 			return
 		}
 		l.ln.logf("redirected to %s", resp.Contact().Address.String())
-		l.ln.a.resolve(now, l.ln, resp.Contact().Address, r)
+		l.ln.a.resolve(now, l, resp.Contact().Address, t)
 	default:
 		after, _ := seconds(resp, "Retry-After")
-		if matchesCode(l.ln.a.cfg.TryBackupRSC, code) {
-			l.down(now, tx.server, fmt.Sprintf("it answers %d", code))
-			if r.tx.underWay() {
-				return // the registration moved along
-			}
-		}
-		r.fail(now, code, firstOf(reason(resp), resp.Reason, phrase(code)), after)
+		r.refused(now, t, code, firstOf(reason(resp), resp.Reason, phrase(code)), after)
 	}
 }
 
 // resolved says where a redirected registration goes.
-func (r *registration) resolved(now time.Time, servers []Server, cause string) {
-	if r.leaving || r.tx.underWay() {
-		return
+func (t *registerTry) resolved(now time.Time, servers []Server, cause string) {
+	switch {
+	case t.r.leaving || t.tx.underWay():
+	case len(servers) == 0:
+		t.r.refused(now, t, 302, "redirected to nowhere: "+cause, 0)
+	default:
+		t.server = servers[0]
+		t.send(now)
 	}
-	if len(servers) == 0 {
-		r.fail(now, 302, "redirected to nowhere: "+cause, 0)
-		return
-	}
-	r.send(now, servers[0])
 }
 
-func (r *registration) failed(now time.Time, tx *clientTx, code int, cause string) {
-	if tx != r.tx {
+// silent is told that the server has not said anything for longer than Failover_Timeout: the next one is
+// asked too.
+func (t *registerTry) silent(now time.Time, tx *clientTx) {
+	r, l := t.r, t.r.leg
+	if tx != t.tx || r.leaving || r.standby || t.home || !slices.Contains(r.under, t) {
 		return
 	}
-	r.tx = nil
+	s, ok := l.servers.Another(r.tried)
+	if !ok {
+		return
+	}
+	l.ln.logf("%s says nothing for %s, %s is asked too", where(t.server.Transport, t.server.Addr), tx.waited(now), where(s.Transport, s.Addr))
+	r.ask(now, s)
+}
+
+func (t *registerTry) failed(now time.Time, tx *clientTx, code int, cause string) {
+	if tx != t.tx {
+		return
+	}
+	t.tx = nil
+	r, l := t.r, t.r.leg
 	if r.leaving {
 		r.gone(now)
 		return
 	}
-	r.leg.down(now, tx.server, cause)
-	if !r.tx.underWay() {
-		r.silent = true
-		r.fail(now, code, cause, 0)
+	lost := slices.Contains(r.late, t)
+	left := r.drop(t)
+	l.down(now, t.server, cause)
+	if lost || left || t.home || r.busy() {
+		return // it was one of several, or the registration has moved along
 	}
+	r.next(now, code, cause, 0, true)
+}
+
+// refused takes in that a server does not register us.
+func (r *registration) refused(now time.Time, t *registerTry, code int, cause string, after time.Duration) {
+	l := r.leg
+	lost := slices.Contains(r.late, t)
+	left := r.drop(t)
+	backup := l.refuses(code)
+	switch {
+	case backup:
+		l.unwilling(now, t.server, "it answers "+strconv.Itoa(code), after)
+	case t.home: // it does not want us back
+		l.ln.logf("%s does not register us: %d %s", where(t.server.Transport, t.server.Addr), code, cause)
+		l.unwilling(now, t.server, "it answers "+strconv.Itoa(code)+" to REGISTER", after)
+	}
+	if lost || left || t.home || r.busy() {
+		return
+	}
+	if backup {
+		r.next(now, code, cause, after, false)
+		return
+	}
+	r.fail(now, code, cause, after)
+}
+
+// next asks a server that was not asked yet, after another had failed; if there is none the registration has.
+func (r *registration) next(now time.Time, code int, cause string, after time.Duration, silent bool) {
+	if !r.standby {
+		if s, ok := r.leg.servers.Another(r.tried); ok {
+			if !r.valid(now) {
+				r.set(regRegistering, 0, "")
+			}
+			r.ask(now, s)
+			return
+		}
+	}
+	r.silent = silent
+	r.fail(now, code, cause, after)
 }
 
 // success takes in a 200. RFC 3261 section 10.2.4.
-func (r *registration) success(now time.Time, tx *clientTx, resp *sipmsg.Response, moved bool) {
-	l, t := r.leg, r.leg.ln.a.cfg.Timers
-	granted := min(r.grantedBy(resp), r.expires)
+func (r *registration) success(now time.Time, t *registerTry, resp *sipmsg.Response, moved bool) {
+	l, timers := r.leg, r.leg.ln.a.cfg.Timers
+	granted := min(r.grantedBy(t, resp), r.expires)
+	late := slices.Contains(r.late, t)
+	r.drop(t)
 	if granted <= 0 {
-		r.silent = true
-		r.fail(now, resp.StatusCode, "the registrar removed the registration", 0)
+		if !late && len(r.under) == 0 {
+			r.silent = true
+			r.fail(now, resp.StatusCode, "the registrar removed the registration", 0)
+		}
 		return
 	}
-	granted = min(max(granted, t.RegMinExpires), t.RegMaxExpires)
-	news := r.state != regRegistered || !r.server.same(tx.server) || r.granted != granted
-	r.bound, r.server, r.stale, r.failures, r.granted = r.sent, tx.server, nil, 0, granted
-	r.expiresAt = now.Add(granted)
-	r.refreshAt = now.Add(refreshAfter(granted, t.F))
-	r.retryAt = time.Time{}
-	if news {
-		l.ln.logf("registered at %s for %s", where(tx.server.Transport, tx.server.Addr), granted)
-		r.state = ""
+	if late && l.servers.Rank(t.server) > l.servers.Rank(r.server) {
+		r.unbind(now, t.server, t.sent) // a better one was faster
+		return
 	}
+	granted = min(max(granted, timers.RegMinExpires), timers.RegMaxExpires)
+	before, old := r.bound, r.server
+	r.bound, r.server, r.stale, r.failures, r.granted, r.tried = t.sent, t.server, nil, 0, granted, nil
+	if r.state != regRegistered || !old.same(t.server) || before.Host == "" {
+		l.ln.logf("registered at %s for %s", where(t.server.Transport, t.server.Addr), granted)
+	}
+	r.expiresAt = now.Add(granted)
+	r.refreshAt = now.Add(refreshAfter(granted, timers.F))
+	r.retryAt = time.Time{}
+	for _, o := range r.under { // they were asked too, and were slower
+		r.late = append(r.late, o)
+		if o.tx != nil && !o.tx.heard {
+			l.doubt(now, o.server, o.tx.sends)
+		}
+	}
+	r.under = nil
 	r.set(regRegistered, 0, "")
-	l.ln.a.agenda.set(l)
+	l.ln.a.agenda.set(r)
+	if r.standby && r.toUse {
+		l.settleOn(now, r.fixed)
+	} else if before.Host != "" && !old.same(t.server) && (t.home || late) {
+		l.settleOn(now, t.server)
+		r.unbind(now, old, before)
+	} else if !r.standby && !l.binding.same(t.server) {
+		if e, ok := l.servers.Entry(l.binding); !ok || !e.Up {
+			l.settleOn(now, t.server)
+		}
+	}
 	if !moved {
 		r.corrections = 0
 		return
@@ -318,10 +442,10 @@ func refreshAfter(granted, timerF time.Duration) time.Duration {
 }
 
 // grantedBy reads how long our Contact is bound: its own expires, else the Expires header, else as asked.
-func (r *registration) grantedBy(resp *sipmsg.Response) time.Duration {
+func (r *registration) grantedBy(t *registerTry, resp *sipmsg.Response) time.Duration {
 	for h := range headersOf(resp, "Contact") {
 		c, ok := h.(*sipmsg.ContactHeader)
-		if !ok || !sameContact(&c.Address, &r.sent) {
+		if !ok || !sameContact(&c.Address, &t.sent) {
 			continue
 		}
 		if text, ok := c.Params.Get("expires"); ok {
@@ -343,9 +467,9 @@ func sameContact(a, b *sipmsg.Uri) bool {
 
 // seen reads from the Via of a response what the registrar sees of us (RFC 3261 section 18.2.1, RFC 3581)
 // and tells whether that is not what our Contact said.
-func (r *registration) seen(tx *clientTx, resp *sipmsg.Response) bool {
+func (r *registration) seen(t *registerTry, tx *clientTx, resp *sipmsg.Response) bool {
 	l := r.leg
-	if tx.big || !tx.server.same(l.binding) {
+	if r.standby || tx.big || !tx.server.same(l.binding) {
 		return false
 	}
 	v := resp.Via()
@@ -361,8 +485,8 @@ func (r *registration) seen(tx *clientTx, resp *sipmsg.Response) bool {
 			told = true
 		}
 	}
-	said, _ := hostAddr(r.sent.Host)
-	if netip.AddrPortFrom(said, uint16(r.sent.Port)) == public || !told || r.corrections >= maxCorrections {
+	said, _ := hostAddr(t.sent.Host)
+	if netip.AddrPortFrom(said, uint16(t.sent.Port)) == public || !told || r.corrections >= maxCorrections {
 		return false
 	}
 	l.ln.logf("seen as %s: Contact corrected", public)
@@ -372,8 +496,10 @@ func (r *registration) seen(tx *clientTx, resp *sipmsg.Response) bool {
 	return true
 }
 
-// busy tells whether a REGISTER is under way.
-func (r *registration) busy() bool { return r != nil && r.tx.underWay() }
+// busy tells whether a REGISTER is under way whose answer decides.
+func (r *registration) busy() bool {
+	return r != nil && len(r.under) > 0
+}
 
 func (r *registration) due() time.Time { return earliest(r.expiresAt, r.refreshAt, r.retryAt) }
 
@@ -387,12 +513,11 @@ func (r *registration) tick(now time.Time) {
 	}
 	if passed(now, r.refreshAt) || passed(now, r.retryAt) {
 		r.refreshAt, r.retryAt, r.heldUntil = time.Time{}, time.Time{}, time.Time{}
-		if r.tx.underWay() {
-			return
-		}
-		if r.leg.bound {
+		switch {
+		case r.busy():
+		case r.leg.bound:
 			r.begin(now)
-		} else {
+		default:
 			r.noServers(now)
 		}
 	}

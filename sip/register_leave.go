@@ -14,12 +14,27 @@ func (r *registration) leave(now time.Time) {
 	}
 	r.leaving = true
 	r.refreshAt, r.retryAt, r.expiresAt = time.Time{}, time.Time{}, time.Time{}
-	r.leg.ln.a.agenda.set(r.leg)
+	r.leg.ln.a.agenda.set(r)
+	for _, t := range r.late {
+		t.tx.abandon(now)
+	}
+	r.late = nil
+	// The newest REGISTER is waited for; those it was sent beside have not been answered.
+	for len(r.under) > 1 {
+		t := r.under[0]
+		r.under = r.under[1:]
+		if t.tx != nil {
+			t.tx.abandon(now)
+			t.tx = nil
+		}
+	}
 	switch {
-	case r.tx == nil || !r.tx.underWay():
+	case len(r.under) == 0 || r.under[0].tx == nil:
+		r.under = nil
 		r.remove(now)
-	case r.tx.state == txWaiting:
-		r.tx.abort()
+	case r.under[0].tx.state == txWaiting:
+		r.under[0].tx.abort()
+		r.under = nil
 		r.remove(now)
 	default:
 		r.last = true
@@ -33,30 +48,30 @@ func (r *registration) remove(now time.Time) {
 		return
 	}
 	s := r.server
-	if !s.Addr.IsValid() {
-		s = r.to
+	if !s.Addr.IsValid() && len(r.tried) > 0 {
+		s = r.tried[len(r.tried)-1]
 	}
-	r.tries = 0
-	r.send(now, s)
+	r.ask(now, s)
 }
 
-func (r *registration) left(now time.Time, tx *clientTx, resp *sipmsg.Response) {
+func (r *registration) left(now time.Time, t *registerTry, resp *sipmsg.Response) {
 	if r.last {
 		// This was the REGISTER that was under way when we wanted to leave.
 		if r.last = false; resp.StatusCode < 300 {
-			r.bound, r.server = r.sent, tx.server
+			r.bound, r.server = t.sent, t.server
 		}
+		r.drop(t)
 		r.remove(now)
 		return
 	}
 	if code := resp.StatusCode; code == 401 || code == 407 {
-		if again, _ := r.leg.challenged(resp, &r.tries); again {
-			r.send(now, tx.server)
+		if again, _ := r.leg.challenged(resp, &t.tries); again {
+			t.send(now)
 			return
 		}
 	}
 	if resp.StatusCode < 300 {
-		r.leg.ln.logf("un-registered at %s", where(tx.server.Transport, tx.server.Addr))
+		r.leg.ln.logf("un-registered at %s", where(t.server.Transport, t.server.Addr))
 	}
 	r.gone(now)
 }
@@ -64,15 +79,78 @@ func (r *registration) left(now time.Time, tx *clientTx, resp *sipmsg.Response) 
 // gone is the end of a registration that was left.
 func (r *registration) gone(now time.Time) {
 	r.last = false
-	r.bound, r.stale, r.tx = sipmsg.Uri{}, nil, nil
+	r.bound, r.stale, r.under = sipmsg.Uri{}, nil, nil
 	if r.state != regDisabled {
 		r.set(regUnregistered, 0, "")
 	}
-	r.leg.ln.a.agenda.set(r.leg)
+	r.leg.ln.a.agenda.set(r)
 	if s := r.successor; s != nil && !s.heldUntil.IsZero() {
 		r.successor, s.heldUntil = nil, time.Time{}
 		if s.leg.bound {
 			s.located(now)
 		}
 	}
+}
+
+// An unbinding removes our Contact from a server that is not used any more: that one, never "*".
+type unbinding struct {
+	r       *registration
+	tx      *clientTx
+	server  Server
+	contact sipmsg.Uri
+	seq     uint32
+	tries   int
+}
+
+// unbind removes what a server knows of us, after another has taken its place.
+func (r *registration) unbind(now time.Time, s Server, contact sipmsg.Uri) {
+	if e, ok := r.leg.servers.Entry(s); !ok || !e.Up {
+		r.stale = append(r.stale, contact) // it cannot be told; whoever shares its memory can
+		return
+	}
+	(&unbinding{r: r, server: s, contact: contact}).send(now)
+}
+
+func (u *unbinding) send(now time.Time) {
+	u.r.seq++
+	u.seq = u.r.seq
+	u.tx = u.r.leg.ln.a.request(now, u, u.r.leg, u.server, sipmsg.REGISTER)
+}
+
+func (u *unbinding) compose(*clientTx) *sipmsg.Request {
+	r, l := u.r, u.r.leg
+	aor := l.aor()
+	from := aor
+	from.tag = r.tag
+	registrar := sipmsg.Uri{Scheme: "sip"}
+	if !gateURI("sip:"+l.domainPort, &registrar) {
+		return nil
+	}
+	req := l.ln.a.newRequest(sipmsg.REGISTER, registrar, from, aor, r.callID, u.seq)
+	req.AppendHeader(&sipmsg.ContactHeader{Address: u.contact, Params: sipmsg.HeaderParams{{K: "expires", V: "0"}}})
+	req.AppendHeader(sipmsg.NewHeader("Expires", "0"))
+	l.authorize(req)
+	setBody(req, "", nil)
+	return req
+}
+
+func (u *unbinding) response(now time.Time, tx *clientTx, resp *sipmsg.Response) {
+	code, r := resp.StatusCode, u.r
+	switch {
+	case code < 200:
+	case code == 401 || code == 407:
+		if again, _ := r.leg.challenged(resp, &u.tries); again {
+			u.send(now)
+		}
+	case code < 300:
+		r.leg.ln.logf("un-registered at %s", where(tx.server.Transport, tx.server.Addr))
+		// Registrars that share their memory have forgotten the Contact altogether, where it is the same one.
+		if !r.leaving && !r.busy() && sameContact(&u.contact, &r.bound) && !r.server.same(u.server) {
+			r.begin(now)
+		}
+	}
+}
+
+func (u *unbinding) failed(_ time.Time, tx *clientTx, _ int, cause string) {
+	u.r.leg.ln.logf("%s could not be told that it is not used any more: %s", where(tx.server.Transport, tx.server.Addr), cause)
 }

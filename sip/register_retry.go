@@ -18,6 +18,7 @@ func (r *registration) fail(now time.Time, code int, cause string, after time.Du
 	silent := r.silent
 	r.failures++
 	r.silent = false
+	r.tried = nil
 	r.refreshAt, r.retryAt = time.Time{}, time.Time{}
 	what := cause
 	if silent {
@@ -32,7 +33,7 @@ func (r *registration) fail(now time.Time, code int, cause string, after time.Du
 		ln.logf("not registered: %s; not tried again, as Reg_Retry_Long_Intvl is 0", what)
 	}
 	r.set(regFailed, code, cause)
-	ln.a.agenda.set(r.leg)
+	ln.a.agenda.set(r)
 }
 
 // backOff is the one law of how long to wait after a failure; zero: for ever. What was no answer, and the
@@ -67,7 +68,7 @@ func (r *registration) backOff(code int, after time.Duration) time.Duration {
 // flowGone says that the connection to the server in use has ended. With it went the way incoming calls
 // take, so the registration is made anew on another one.
 func (r *registration) flowGone(now time.Time, f *flow, cause string) {
-	if !r.wanted() || r.tx.underWay() || r.bound.Host == "" {
+	if !r.wanted() || r.busy() || r.bound.Host == "" {
 		return
 	}
 	r.leg.ln.logf("connection to %s ended: %s", f, cause)
@@ -86,7 +87,7 @@ func (r *registration) flowGone(now time.Time, f *flow, cause string) {
 
 // addressChanged registers anew if our Contact is no longer true.
 func (r *registration) addressChanged(now time.Time) {
-	if !r.wanted() || r.tx.underWay() || !r.leg.bound {
+	if !r.wanted() || r.busy() || !r.leg.bound {
 		return
 	}
 	if own := r.leg.localAddr(nil); r.bound.Host != "" {
@@ -98,9 +99,15 @@ func (r *registration) addressChanged(now time.Time) {
 	r.begin(now)
 }
 
-// move registers at the server that is in use now.
-func (r *registration) move(now time.Time) {
-	if !r.wanted() || r.tx.underWay() {
+// moved registers at the server that is in use now, if it does not know us already. With
+// Auto_Register_When_Failover No a registration that is valid elsewhere waits for its refresh.
+func (r *registration) moved(now time.Time) {
+	switch {
+	case !r.wanted() || r.busy() || r.standby:
+		return
+	case r.valid(now) && r.server.same(r.leg.binding):
+		return
+	case r.valid(now) && !r.leg.ln.cfg.AutoRegister:
 		return
 	}
 	if r.bound.Host != "" && !slices.ContainsFunc(r.stale, func(u sipmsg.Uri) bool { return sameContact(&u, &r.bound) }) {
@@ -111,10 +118,10 @@ func (r *registration) move(now time.Time) {
 
 // serverDown hurries the next REGISTER when the server that knows us fails and there is no other.
 func (r *registration) serverDown(now time.Time, s Server) {
-	if !r.wanted() || r.tx.underWay() || r.refreshAt.IsZero() || !r.server.same(s) {
+	if !r.wanted() || r.busy() || r.refreshAt.IsZero() || !r.server.same(s) {
 		return
 	}
 	t := r.leg.ln.a.cfg.Timers
 	r.refreshAt = earliest(r.refreshAt, now.Add(t.RegRetryIntvl+r.leg.ln.a.randomUpTo(t.RegRetryIntvl/10)))
-	r.leg.ln.a.agenda.set(r.leg)
+	r.leg.ln.a.agenda.set(r)
 }

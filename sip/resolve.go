@@ -26,14 +26,14 @@ type resolution struct {
 }
 
 // resolve tells then where requests to a URI go, at once if it names an address.
-func (a *Agent) resolve(now time.Time, ln *line, uri sipmsg.Uri, then resolver) {
+func (a *Agent) resolve(now time.Time, leg *leg, uri sipmsg.Uri, then resolver) {
 	if len(a.resolutions) >= maxResolutions {
 		then.resolved(now, nil, "too many look-ups")
 		return
 	}
 	t := uriTransport(&uri)
 	if t == "" {
-		t = ln.leg.transport(nil)
+		t = leg.transport(nil)
 	}
 	proxy := uri.Host
 	if uri.Port != 0 {
@@ -41,7 +41,7 @@ func (a *Agent) resolve(now time.Time, ln *line, uri sipmsg.Uri, then resolver) 
 	}
 	l, err := NewLocator(LocateConfig{
 		Proxy: proxy, Transport: string(t), UseSRV: true, AutoPrefix: true,
-		PreferIPv6: ln.cfg.PreferIPv6, Random: a.random,
+		PreferIPv6: leg.ln.cfg.PreferIPv6, Random: a.random,
 	})
 	if err != nil {
 		then.resolved(now, nil, err.Error())

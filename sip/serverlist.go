@@ -1,9 +1,20 @@
 package sip
 
 import (
+	"math"
 	"net/netip"
 	"slices"
 	"time"
+)
+
+// Implementation constants: what it takes to believe that a server is dead, and not that packets are lost.
+const (
+	firstDelivery = 0.75 // share of requests taken to be answered before anything is known
+	leastDelivery = 0.4
+	deliveryGain  = 1.0 / 16 // how much one more answer, or none, counts
+	falseAlarm    = 1e-6     // chance at which unanswered requests are no accident any more
+	leastSilence  = 8        // unanswered requests at the least: what has always worked may begin to be lossy
+	rttGain       = 1.0 / 8  // RFC 6298 section 2
 )
 
 // Server is one place a leg's requests can go to.
@@ -27,18 +38,29 @@ type Entry struct {
 	Up    bool
 	Since time.Time // of the last change; zero: it has been up since it was listed
 	Cause string    // why it is down
+	Until time.Time // it said itself not to be asked before (Retry-After); zero: it did not
+
+	unheard  int           // requests it left unanswered when it became suspect
+	suspect  bool          // it owes an answer: others are asked first until it is known to live or to be dead
+	rtt      time.Duration // smoothed; 0: not measured
+	delivery float64       // share of requests sent that get through and are answered
+	heard    time.Time     // when it said something last
 }
 
 // ServerList is the ordered list of one leg's servers, each UP or DOWN (design: redundancy section 2).
 // The zero value is an empty list.
 type ServerList struct {
+	// Again says that after a failure the servers that were down before are tried anew, from the top
+	// (Proxy_Fallback_Intvl 0); otherwise they are left alone until they are known to be back.
+	Again   bool
 	entries []listed
 	downs   uint64 // Down calls so far: orders entries that went down at the same instant
 }
 
 type listed struct {
 	Entry
-	down uint64 // value of downs at its last failure
+	down   uint64 // value of downs at its last failure
+	failed bool   // since any server of the list has worked
 }
 
 // Update takes over a new order of servers. Entries that stay keep their state, new ones are UP, and
@@ -46,7 +68,7 @@ type listed struct {
 func (l *ServerList) Update(servers []Server, now time.Time) {
 	fresh := make([]listed, 0, len(servers))
 	for _, s := range servers {
-		e := listed{Entry: Entry{Server: s, Up: true, Since: now}}
+		e := listed{Entry: Entry{Server: s, Up: true, Since: now, delivery: firstDelivery}}
 		if slices.ContainsFunc(fresh, func(f listed) bool { return f.same(s) }) {
 			continue
 		}
@@ -59,15 +81,21 @@ func (l *ServerList) Update(servers []Server, now time.Time) {
 	l.entries = fresh
 }
 
-// Current is the server the next request goes to: the first that is UP. When all are DOWN it is the one
-// whose failure is longest ago, so that all of them are tried in turn and a lonely survivor is found;
-// Alive tells the two cases apart. It is false only for an empty list.
+// Current is the server the next request goes to: the first that is UP, one that owes no answer before
+// the others. With Again it is the first that has not failed since any worked. When there is none it is
+// the one whose failure is longest ago, so that all of them are tried in turn and a lonely survivor is
+// found; Alive tells the two cases apart. It is false only for an empty list.
 func (l *ServerList) Current() (Server, bool) {
+	for _, fits := range []func(listed) bool{
+		func(e listed) bool { return e.usable(l.Again) && !e.suspect },
+		func(e listed) bool { return e.usable(l.Again) },
+	} {
+		if i := slices.IndexFunc(l.entries, fits); i >= 0 {
+			return l.entries[i].Server, true
+		}
+	}
 	best := -1
 	for i, e := range l.entries {
-		if e.Up {
-			return e.Server, true
-		}
 		if best < 0 || e.down < l.entries[best].down {
 			best = i
 		}
@@ -78,25 +106,119 @@ func (l *ServerList) Current() (Server, bool) {
 	return l.entries[best].Server, true
 }
 
-// Alive tells whether any server is UP. When it is false a retry has to wait for its timer.
+func (e listed) usable(again bool) bool { return e.Up || again && !e.failed }
+
+// Another is the server to send a request to that those tried did not answer: one that can be used and
+// owes no answer, else one that can be used, else one that is down, for it may be back.
+func (l *ServerList) Another(tried []Server) (Server, bool) {
+	for _, fits := range []func(listed) bool{
+		func(e listed) bool { return e.usable(l.Again) && !e.suspect },
+		func(e listed) bool { return e.usable(l.Again) },
+		func(e listed) bool { return true },
+	} {
+		for _, e := range l.entries {
+			if fits(e) && !slices.ContainsFunc(tried, e.same) {
+				return e.Server, true
+			}
+		}
+	}
+	return Server{}, false
+}
+
+// Alive tells whether any server can be used. When it is false a retry has to wait for its timer.
 func (l *ServerList) Alive() bool {
-	return slices.ContainsFunc(l.entries, func(e listed) bool { return e.Up })
+	return slices.ContainsFunc(l.entries, func(e listed) bool { return e.usable(l.Again) })
 }
 
 // Down marks s as failed at now. A server that fails again is down since then, which is when its
-// penalty starts anew. A server not on the list is ignored.
-func (l *ServerList) Down(s Server, now time.Time, cause string) {
+// penalty starts anew. A server not on the list is ignored. It reports whether s was UP.
+func (l *ServerList) Down(s Server, now time.Time, cause string) bool {
+	i := l.find(s)
+	if i < 0 {
+		return false
+	}
+	e := &l.entries[i]
+	was := e.Up
+	l.downs++
+	e.Up, e.Since, e.Cause, e.down, e.failed, e.suspect, e.Until = false, now, cause, l.downs, true, false, time.Time{}
+	return was
+}
+
+// Rest marks s, which is down, as not to be asked before until.
+func (l *ServerList) Rest(s Server, until time.Time) {
 	if i := l.find(s); i >= 0 {
-		l.downs++
-		l.entries[i].Up, l.entries[i].Since, l.entries[i].Cause, l.entries[i].down = false, now, cause, l.downs
+		l.entries[i].Until = until
 	}
 }
 
-// Up marks s as working since now; one that was UP already keeps its time.
-func (l *ServerList) Up(s Server, now time.Time) {
-	if i := l.find(s); i >= 0 && !l.entries[i].Up {
-		l.entries[i].Up, l.entries[i].Since, l.entries[i].Cause, l.entries[i].down = true, now, "", 0
+// Up marks s as working since now; one that was UP already keeps its time. It reports whether s was DOWN.
+func (l *ServerList) Up(s Server, now time.Time) bool {
+	i := l.find(s)
+	if i < 0 {
+		return false
 	}
+	for j := range l.entries {
+		l.entries[j].failed = false
+	}
+	e := &l.entries[i]
+	e.suspect = false
+	if e.Up {
+		return false
+	}
+	e.Up, e.Since, e.Cause, e.down, e.Until = true, now, "", 0, time.Time{}
+	return true
+}
+
+// Suspect marks s as owing an answer to that many requests. It reports whether that is new.
+func (l *ServerList) Suspect(s Server, unheard int) bool {
+	i := l.find(s)
+	if i < 0 || l.entries[i].suspect || !l.entries[i].Up {
+		return false
+	}
+	l.entries[i].suspect, l.entries[i].unheard = true, unheard
+	return true
+}
+
+// Heard notes that s said something at now, whatever it was: it lives. After sent requests the last was
+// answered within rtt; 0: it cannot be said which of them was, or when.
+func (l *ServerList) Heard(s Server, now time.Time, sent int, rtt time.Duration) {
+	i := l.find(s)
+	if i < 0 {
+		return
+	}
+	e := &l.entries[i]
+	e.heard, e.suspect = now, false
+	for range sent - 1 {
+		e.delivery = max(e.delivery*(1-deliveryGain), leastDelivery)
+	}
+	if sent > 0 {
+		e.delivery += (1 - e.delivery) * deliveryGain
+	}
+	switch {
+	case rtt <= 0:
+	case e.rtt == 0:
+		e.rtt = rtt
+	default:
+		e.rtt += time.Duration(float64(rtt-e.rtt) * rttGain)
+	}
+}
+
+// Enough is how many requests s must leave unanswered to be dead rather than hard to reach: few where
+// nearly all have been answered so far, more where many are lost.
+func (l *ServerList) Enough(s Server) int {
+	i := l.find(s)
+	if i < 0 {
+		return leastSilence
+	}
+	return max(leastSilence, int(math.Ceil(math.Log(falseAlarm)/math.Log(1-l.entries[i].delivery))))
+}
+
+// Entry is what is known of s; false if it is not listed.
+func (l *ServerList) Entry(s Server) (Entry, bool) {
+	if i := l.find(s); i >= 0 {
+		return l.entries[i].Entry, true
+	}
+	return Entry{}, false
 }
 
 // Entries is a copy of the list in its order.
@@ -107,6 +229,9 @@ func (l *ServerList) Entries() []Entry {
 	}
 	return out
 }
+
+// Rank is the place of s on the list, from 0; -1: it is not on it.
+func (l *ServerList) Rank(s Server) int { return l.find(s) }
 
 func (l *ServerList) find(s Server) int {
 	return slices.IndexFunc(l.entries, func(e listed) bool { return e.same(s) })

@@ -24,6 +24,15 @@ type client interface {
 	failed(now time.Time, tx *clientTx, code int, cause string)
 }
 
+// A pacer is a client whose request is repeated by UDP at its own pace; 0: at that of timers A and E.
+type pacer interface{ pace() time.Duration }
+
+// A hedger is a client that asks another server too when one has said nothing at all for longer than
+// Failover_Timeout.
+type hedger interface {
+	silent(now time.Time, tx *clientTx)
+}
+
 // clientTx is a client transaction, RFC 3261 section 17.1.
 type clientTx struct {
 	agendaEntry
@@ -31,7 +40,7 @@ type clientTx struct {
 	a      *Agent
 	serial uint64
 	client client
-	line   *line
+	leg    *leg
 	server Server
 	method sipmsg.RequestMethod
 	table  *txTable
@@ -47,15 +56,27 @@ type clientTx struct {
 	resent   bool // it was sent again on a new connection
 	canceled bool // a CANCEL followed
 	heard    bool // the server has said something
+	begun    time.Time
 	sentAt   time.Time
+	hedgeAt  time.Time     // when silence has lasted long enough to ask another server
+	pace     time.Duration // between repetitions by UDP, if not as timers A and E have it
+	sends    int           // of the request, so far
+	tries    int           // challenges followed before, for the client to count
 }
 
 // request starts a transaction: the client composes the request as soon as there is a flow to the server.
-func (a *Agent) request(now time.Time, c client, ln *line, s Server, method sipmsg.RequestMethod) *clientTx {
+func (a *Agent) request(now time.Time, c client, l *leg, s Server, method sipmsg.RequestMethod) *clientTx {
 	a.txSerial++
-	tx := &clientTx{a: a, serial: a.txSerial, client: c, line: ln, server: s, method: method, table: &requestClient}
+	tx := &clientTx{a: a, serial: a.txSerial, client: c, leg: l, server: s, method: method, table: &requestClient}
 	if method == sipmsg.INVITE {
 		tx.table = &inviteClient
+	}
+	tx.begun = now
+	if p, ok := c.(pacer); ok {
+		tx.pace = p.pace()
+	}
+	if _, ok := c.(hedger); ok && l.ln.cfg.FailoverTimeout > 0 {
+		tx.hedgeAt = now.Add(l.patience(s))
 	}
 	tx.start(now)
 	return tx
@@ -67,10 +88,11 @@ func (tx *clientTx) start(now time.Time) {
 	if tx.big {
 		t, timeout = TCP, bigTimeout
 	}
-	tx.flow = tx.a.flowTo(now, tx.line, t, tx.server, timeout)
+	tx.flow = tx.a.flowTo(now, tx.leg.ln, t, tx.server, timeout)
 	if tx.flow.state == flowOpening {
 		tx.state = txWaiting
 		tx.flow.waiting = append(tx.flow.waiting, tx)
+		tx.a.agenda.set(tx)
 		return
 	}
 	tx.reused = true
@@ -93,7 +115,7 @@ func (tx *clientTx) launch(now time.Time) {
 	data := []byte(req.String())
 	if tx.flow.Transport == UDP && len(data) > mtu && tx.big {
 		tx.big = false // TCP was refused: fragments have to do
-	} else if tx.flow.Transport == UDP && len(data) > mtu && !tx.line.leg.refusesTCP(now, tx.server.Addr) {
+	} else if tx.flow.Transport == UDP && len(data) > mtu && !tx.leg.refusesTCP(now, tx.server.Addr) {
 		tx.big = true
 		tx.start(now)
 		return
@@ -106,9 +128,10 @@ func (tx *clientTx) launch(now time.Time) {
 		tx.giveUpAt = now.Add(t.B)
 	}
 	if !tx.flow.Transport.reliable() {
-		tx.interval = t.T1
+		tx.interval = cmp.Or(tx.pace, t.T1)
 		tx.resendAt = now.Add(tx.interval)
 	}
+	tx.sends++
 	a.agenda.set(tx)
 	tx.flow.send(now, data)
 }
@@ -131,9 +154,16 @@ func (tx *clientTx) forget() {
 	}
 }
 
-func (tx *clientTx) due() time.Time { return tx.txTimers.due() }
+func (tx *clientTx) due() time.Time { return earliest(tx.txTimers.due(), tx.hedgeAt) }
 
 func (tx *clientTx) tick(now time.Time) {
+	if passed(now, tx.hedgeAt) {
+		tx.hedgeAt = time.Time{}
+		if h, ok := tx.client.(hedger); ok && !tx.heard && tx.underWay() {
+			h.silent(now, tx)
+		}
+		return
+	}
 	if in, ok := tx.fired(now); ok {
 		tx.step(now, in, nil, "")
 	}
@@ -148,9 +178,9 @@ func (tx *clientTx) underWay() bool {
 func (tx *clientTx) lost(now time.Time, cause string) {
 	switch {
 	case tx.big && tx.state == txWaiting:
-		tx.line.leg.refusedTCP(now, tx.server.Addr)
-		f := tx.a.flowTo(now, tx.line, UDP, tx.server, 0)
-		tx.a.logf("line %d: %s takes no TCP: %s", tx.line.cfg.Number, tx.server.Addr, cause)
+		tx.leg.refusedTCP(now, tx.server.Addr)
+		f := tx.a.flowTo(now, tx.leg.ln, UDP, tx.server, 0)
+		tx.leg.ln.logf("%s takes no TCP: %s", tx.server.Addr, cause)
 		tx.flow = f
 		tx.launch(now)
 	case tx.state == txWaiting:
@@ -173,7 +203,9 @@ func (tx *clientTx) lost(now time.Time, cause string) {
 
 // step puts the transaction through its table.
 func (tx *clientTx) step(now time.Time, in txInput, resp *sipmsg.Response, cause string) {
-	tx.heard = tx.heard || resp != nil
+	if resp != nil {
+		tx.hear(now, resp)
+	}
 	rule, ok := tx.table.rule(tx.state, in)
 	if !ok {
 		return
@@ -199,7 +231,11 @@ func (tx *clientTx) step(now time.Time, in txInput, resp *sipmsg.Response, cause
 		if tx.method != sipmsg.INVITE {
 			tx.interval = min(tx.interval, t.T2)
 		}
+		if tx.pace > 0 {
+			tx.interval = tx.pace
+		}
 		tx.resendAt = now.Add(tx.interval)
+		tx.sends++
 		tx.flow.send(now, tx.data)
 	}
 	if rule.do&doAck != 0 {
@@ -220,6 +256,24 @@ func (tx *clientTx) step(now time.Time, in txInput, resp *sipmsg.Response, cause
 	}
 }
 
+// hear notes that the server has answered, and how fast.
+func (tx *clientTx) hear(now time.Time, resp *sipmsg.Response) {
+	sent, rtt := 0, time.Duration(0)
+	if !tx.heard {
+		sent = tx.sends
+		if sent == 1 && (tx.method != sipmsg.INVITE || resp.StatusCode == 100) {
+			rtt = now.Sub(tx.sentAt) // Karn's algorithm: of what was sent once only
+		}
+	}
+	tx.heard, tx.hedgeAt = true, time.Time{}
+	tx.leg.hears(now, tx.server, resp.StatusCode, sent, rtt)
+}
+
+// waited is how long the server has been silent.
+func (tx *clientTx) waited(now time.Time) time.Duration {
+	return now.Sub(tx.begun).Round(time.Millisecond)
+}
+
 // linger is how long the state just entered lasts: timer D, K or M, or how long a late answer is awaited.
 func (tx *clientTx) linger() time.Duration {
 	t := tx.a.cfg.Timers
@@ -237,7 +291,7 @@ func (tx *clientTx) linger() time.Duration {
 func (tx *clientTx) end() {
 	tx.state = txTerminated
 	tx.quiet()
-	tx.endAt = time.Time{}
+	tx.endAt, tx.hedgeAt = time.Time{}, time.Time{}
 	tx.a.agenda.set(tx)
 	tx.forget()
 }
@@ -246,6 +300,24 @@ func (tx *clientTx) end() {
 func (tx *clientTx) abort() {
 	tx.flow.waiting = slices.DeleteFunc(tx.flow.waiting, func(o *clientTx) bool { return o == tx })
 	tx.end()
+}
+
+// abandon gives the request up: it is not repeated any more. An INVITE the server knows of is canceled;
+// one it may know of is when it says so.
+func (tx *clientTx) abandon(now time.Time) {
+	switch {
+	case tx.state == txWaiting:
+		tx.abort()
+	case tx.state == txProceeding && tx.method == sipmsg.INVITE:
+		tx.cancel(now, "")
+	case tx.state == txTrying && tx.method == sipmsg.INVITE:
+		tx.quiet()
+		tx.hedgeAt = time.Time{}
+		tx.state, tx.endAt = txAbandoned, now.Add(64*tx.a.cfg.Timers.T1)
+		tx.a.agenda.set(tx)
+	case tx.underWay():
+		tx.end()
+	}
 }
 
 // ack acknowledges a failure, on the hop of the INVITE. RFC 3261 section 17.1.1.3.
@@ -292,7 +364,7 @@ func (tx *clientTx) cancel(now time.Time, why string) {
 	a := tx.a
 	a.txSerial++
 	c := &clientTx{
-		a: a, serial: a.txSerial, client: canceler{}, line: tx.line, server: tx.server, method: sipmsg.CANCEL, table: &requestClient,
+		a: a, serial: a.txSerial, client: canceler{}, leg: tx.leg, server: tx.server, method: sipmsg.CANCEL, table: &requestClient,
 		flow: tx.flow, branch: tx.branch, req: req, data: []byte(req.String()), state: txTrying, sentAt: now,
 	}
 	if c.flow.state == flowClosed {

@@ -85,6 +85,12 @@ func (s *stage) respond(name, method string, code int, opts map[string]string, b
 	if h == nil {
 		s.t.Fatalf("%s has got no %s request to answer with %d", name, method, code)
 	}
+	s.reply(h, code, opts, body)
+}
+
+// reply answers one request of the agent.
+func (s *stage) reply(h *heard, code int, opts map[string]string, body []byte) {
+	name := h.who
 	var b strings.Builder
 	fmt.Fprintf(&b, "SIP/2.0 %d %s\r\n", code, phrase(code))
 	seen := s.nat

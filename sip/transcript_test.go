@@ -26,6 +26,8 @@ var update = flag.Bool("update", false, "rewrite the transcripts in testdata")
 //	> a: INVITE {offer}           a sends a request: of a new call, or of the call there is
 //	> wait 5s                     time passes
 //	> opened, closed connection refused, unreachable a, dns …
+//	> up a b                      a and b answer REGISTER, OPTIONS, pings and connections by themselves from now on
+//	> dead a, refusing a, busy a  a says nothing at all, refuses what comes, answers 503
 func TestTranscripts(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*/*.txt")
 	if len(files) == 0 {
@@ -75,6 +77,9 @@ type stage struct {
 	sent   []heard
 	counts map[string]int // datagrams sent, to tell repetitions
 
+	modes map[string]string // peers that act by themselves
+	acts  []func()          // what they do about the step in hand
+
 	peer  peerCall
 	calls int
 	last  ID // newest call of the agent
@@ -93,7 +98,7 @@ func newStage(t *testing.T) *stage {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	s := &stage{
 		t: t, start: start, now: start, names: map[netip.Addr]string{}, addrs: map[string]netip.AddrPort{},
-		flows: map[FlowID]Open{}, counts: map[string]int{}, local: netip.MustParseAddrPort("10.0.0.50:5060"),
+		flows: map[FlowID]Open{}, modes: map[string]string{}, counts: map[string]int{}, local: netip.MustParseAddrPort("10.0.0.50:5060"),
 	}
 	for i, name := range []string{"a", "b", "c", "d"} {
 		s.place(name, fmt.Sprintf("10.0.0.%d:5060", i+1))
@@ -105,7 +110,7 @@ func newStage(t *testing.T) *stage {
 		LocalAddrs: []netip.Addr{s.local.Addr()}, Random: rand.NewChaCha8([32]byte{1}),
 		Lines: []Line{{
 			Number: 1, Enabled: true, User: "1001", Password: "secret", DisplayName: "Ann", Proxy: "10.0.0.1", Transport: "UDP",
-			MakeCallWithoutReg: true, AnswerWithoutReg: true, UseOBProxyInDialog: true, TLSNameValidate: true,
+			MakeCallWithoutReg: true, AnswerWithoutReg: true, UseOBProxyInDialog: true, TLSNameValidate: true, AutoRegister: true,
 			UseSRV: true, SRVAutoPrefix: true, Expires: time.Hour, Local: netip.AddrPortFrom(netip.IPv4Unspecified(), s.local.Port()),
 		}},
 	}
@@ -254,6 +259,10 @@ func (s *stage) command(line string) {
 				fmt.Fprintf(&s.out, "%8.3f       %s %s %s in use %v registered %v %s\n", s.at(), e.Name, e.Address, e.State, e.InUse, e.Registered, e.Cause)
 			}
 		}
+	case "up", "dead", "refusing", "busy":
+		for _, name := range words[1:] {
+			s.turn(name, words[0])
+		}
 	case "idle":
 		fmt.Fprintf(&s.out, "%8.3f     idle %v\n", s.at(), s.agent.Idle())
 	case "wait":
@@ -331,6 +340,26 @@ func (s *stage) configure(opts map[string]string) {
 			s.local = netip.MustParseAddrPort(v)
 			s.cfg.LocalAddrs = []netip.Addr{s.local.Addr()}
 			l.Local = netip.AddrPortFrom(netip.IPv6Unspecified(), s.local.Port())
+		case "fallback":
+			l.FallbackIntvl, _ = time.ParseDuration(v)
+		case "failover":
+			l.FailoverTimeout, _ = time.ParseDuration(v)
+		case "probe":
+			l.ProbeIntvl, _ = time.ParseDuration(v)
+		case "good":
+			l.GoodProbes, _ = strconv.Atoi(v)
+		case "autoreg":
+			l.AutoRegister = yes
+		case "standby":
+			l.HotStandby = yes
+		case "method":
+			l.RedundancyMethod = strings.ReplaceAll(v, "_", " ")
+		case "dual":
+			l.DualRegistration = yes
+		case "alternate":
+			l.AlternateProxy = v
+		case "alternateoutbound":
+			l.AlternateOutboundProxy = v
 		case "a", "b":
 			s.place(key, v)
 		default:
@@ -346,6 +375,11 @@ func (s *stage) step(in Input) {
 		s.agent = New(s.cfg)
 	}
 	s.show(s.agent.Step(s.now, in))
+	for len(s.acts) > 0 {
+		act := s.acts[0]
+		s.acts = s.acts[1:]
+		act()
+	}
 }
 
 // show writes down what the agent did, in the order of actions, events, log.
@@ -368,6 +402,7 @@ func (s *stage) show(o Output) {
 				from += fmt.Sprintf(" as %s verify %v", n.ServerName, n.Verify)
 			}
 			line(s.who(Flow{n.Transport, n.ID, n.Local, n.Remote}), "open%s", from)
+			s.actOnOpen(n)
 		case Close:
 			f := s.flows[n.ID]
 			delete(s.flows, n.ID)
@@ -430,6 +465,8 @@ func (s *stage) event(e Event) string {
 			text += " (" + e.Cause + ")"
 		}
 		return text
+	case Rerouted:
+		return fmt.Sprintf("Rerouted %d", e.ID)
 	case Notify:
 		return fmt.Sprintf("Notify line %d %s %s %s%s", e.Line, e.Event, e.Params, e.Type, quoteBody(e.Body))
 	}
@@ -439,8 +476,12 @@ func (s *stage) event(e Event) string {
 
 // take notes a message the agent sent, checks it and sums it up.
 func (s *stage) take(n Send) string {
-	if string(n.Data) == "\r\n" {
+	switch string(n.Data) {
+	case "\r\n":
 		return "CRLF"
+	case "\r\n\r\n":
+		s.actOnPing(n.Flow)
+		return "ping"
 	}
 	v := Admit(n.Data, n.Flow.Transport != UDP)
 	h := heard{who: strings.TrimSuffix(strings.TrimSuffix(s.who(n.Flow), "/tcp"), "/tls"), flow: n.Flow, req: v.Request, resp: v.Response, raw: n.Data}
@@ -471,6 +512,7 @@ func (s *stage) take(n Send) string {
 	}
 	s.check(h)
 	s.sent = append(s.sent, h)
+	s.actOn(h)
 	var text strings.Builder
 	text.WriteString(string(h.req.Method) + " " + h.req.Recipient.String())
 	for _, r := range h.req.GetHeaders("Route") {

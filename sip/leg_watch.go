@@ -1,0 +1,478 @@
+package sip
+
+import (
+	"slices"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+)
+
+// Implementation constants of looking after servers (docs/decisions/008-liveness.md).
+const (
+	watchPace     = 200 * time.Millisecond // between requests to a server that owes an answer, by UDP
+	watchPatience = 2 * time.Second        // for one that is reached by a connection, which repeats by itself
+	pongTime      = time.Second            // after a ping: then it is asked in so many words
+	returnTime    = time.Second            // between the probes of a server that comes back, and for the answer to one
+)
+
+type watchKind uint8
+
+const (
+	watchUse    watchKind = iota // the server in use: it must not die unnoticed
+	watchDoubt                   // it owes an answer: is it dead?
+	watchReturn                  // a better server than the one in use: is it back?
+)
+
+// A watch looks after one server of a leg. It asks by OPTIONS, or pings a connection, what no request of
+// the user's asks just now.
+type watch struct {
+	agendaEntry
+	leg    *leg
+	server Server
+	kind   watchKind
+
+	askAt     time.Time // when to ask next
+	verdictAt time.Time // when to look whether it has been silent for long enough
+	since     time.Time // the beginning of its silence
+	tx        *clientTx // an OPTIONS under way
+	paced     time.Duration
+	unheard   int  // requests of others it left unanswered
+	pinged    bool // a ping waits for its pong
+	good      int  // probes answered in a row
+	ready     bool // it may be used again; the line is busy still
+}
+
+// attend sees to it that the servers are looked after that have to be.
+func (l *leg) attend(now time.Time) {
+	cfg := l.ln.cfg
+	want := map[int]watchKind{}
+	if l.located && !l.leaving && !l.ln.retired && !l.ln.a.closing && cfg.Enabled {
+		rank := l.servers.Rank(l.binding)
+		for i, e := range l.servers.Entries() {
+			switch {
+			case e.suspect:
+				want[i] = watchDoubt
+			case l.bound && i == rank && cfg.ProbeIntvl > 0:
+				want[i] = watchUse
+			case l.bound && i < rank && cfg.FallbackIntvl > 0:
+				want[i] = watchReturn
+			}
+		}
+	}
+	kept := l.watches[:0]
+	for _, w := range l.watches {
+		rank := l.servers.Rank(w.server)
+		if kind, ok := want[rank]; ok && kind == w.kind {
+			delete(want, rank)
+			kept = append(kept, w)
+			continue
+		}
+		w.stop()
+	}
+	clear(l.watches[len(kept):])
+	l.watches = kept
+	for i, e := range l.servers.Entries() {
+		if kind, ok := want[i]; ok {
+			w := &watch{leg: l, server: e.Server, kind: kind}
+			l.watches = append(l.watches, w)
+			w.start(now, e)
+		}
+	}
+}
+
+// watchOf is the watch over a server, or nil.
+func (l *leg) watchOf(s Server) *watch {
+	for _, w := range l.watches {
+		if w.server.same(s) {
+			return w
+		}
+	}
+	return nil
+}
+
+// stopWatching ends all watches.
+func (l *leg) stopWatching() {
+	for _, w := range l.watches {
+		w.stop()
+	}
+	l.watches = nil
+}
+
+// start plans the first question.
+func (w *watch) start(now time.Time, e Entry) {
+	cfg := w.leg.ln.cfg
+	switch w.kind {
+	case watchUse:
+		w.askAt = now.Add(cfg.ProbeIntvl)
+	case watchDoubt:
+		w.since, w.unheard = now, e.unheard
+		w.ask(now)
+	case watchReturn:
+		w.askAt = now
+		if !e.Up {
+			w.askAt = latest(now, e.Since.Add(cfg.FallbackIntvl), e.Until)
+		}
+		if cfg.ProbeIntvl == 0 && w.waitsForRefresh() {
+			w.askAt = time.Time{} // the next refresh looks
+		}
+	}
+	w.leg.ln.a.agenda.set(w)
+}
+
+// waitsForRefresh tells whether the line goes back to a better server only when a registration is due, as the
+// reference does by UDP.
+func (w *watch) waitsForRefresh() bool {
+	return w.leg.binding.Transport == UDP && w.leg.ln.cfg.AutoRegister && w.leg.ln.cfg.Register
+}
+
+// latest is the last of some moments.
+func latest(times ...time.Time) (last time.Time) {
+	for _, t := range times {
+		if t.After(last) {
+			last = t
+		}
+	}
+	return last
+}
+
+func (w *watch) stop() {
+	w.askAt, w.verdictAt = time.Time{}, time.Time{}
+	if tx := w.tx; tx != nil {
+		w.tx = nil
+		if tx.underWay() {
+			tx.abandon(time.Time{})
+		}
+	}
+	w.leg.ln.a.agenda.set(w)
+}
+
+func (w *watch) due() time.Time { return earliest(w.askAt, w.verdictAt) }
+
+func (w *watch) tick(now time.Time) {
+	switch {
+	case passed(now, w.verdictAt):
+		w.verdictAt = time.Time{}
+		w.judge(now)
+	case passed(now, w.askAt):
+		w.askAt = time.Time{}
+		w.ask(now)
+	}
+	w.leg.ln.a.agenda.set(w)
+}
+
+// ask asks the server whether it lives.
+func (w *watch) ask(now time.Time) {
+	l := w.leg
+	switch w.kind {
+	case watchUse:
+		if e, _ := l.servers.Entry(w.server); now.Sub(e.heard) < l.ln.cfg.ProbeIntvl {
+			w.askAt = e.heard.Add(l.ln.cfg.ProbeIntvl) // it has just said something
+			return
+		}
+		w.since = now
+		if f := l.bindingFlow(); f != nil && f.Transport.reliable() {
+			// RFC 5626 section 3.5.1, whether or not the server has announced it.
+			w.pinged, w.verdictAt = true, now.Add(pongTime)
+			f.send(now, []byte("\r\n\r\n"))
+			return
+		}
+		w.options(now, watchPace)
+	case watchDoubt:
+		w.options(now, watchPace)
+	case watchReturn:
+		if l.ln.cfg.ProbeIntvl == 0 {
+			l.goHome(now, w)
+			return
+		}
+		w.options(now, 0)
+	}
+}
+
+// options sends an OPTIONS and plans the verdict.
+func (w *watch) options(now time.Time, pace time.Duration) {
+	l := w.leg
+	w.paced = pace
+	w.tx = l.ln.a.request(now, w, l, w.server, sipmsg.OPTIONS)
+	switch {
+	case w.kind == watchReturn:
+		w.verdictAt = now.Add(max(returnTime, l.patience(w.server)))
+	case w.server.Transport.reliable():
+		w.verdictAt = latest(now.Add(pongTime), w.since.Add(watchPatience))
+	default:
+		w.verdictAt = now.Add(pace * time.Duration(max(1, l.servers.Enough(w.server)-w.unheard)))
+	}
+	l.ln.a.agenda.set(w)
+}
+
+// judge is the end of the time a server had to answer.
+func (w *watch) judge(now time.Time) {
+	l := w.leg
+	e, _ := l.servers.Entry(w.server)
+	silent := e.heard.Before(w.since)
+	switch {
+	case w.kind == watchReturn:
+		w.bad(now)
+	case !silent:
+		w.alive(now)
+	case w.pinged:
+		w.pinged = false
+		w.options(now, watchPace)
+	case !w.server.Transport.reliable() && w.tx != nil && w.tx.sends+w.unheard < l.servers.Enough(w.server):
+		w.verdictAt = now.Add(watchPace) // one repetition is on its way still
+	default:
+		cause := "it says nothing for " + now.Sub(w.since).Round(100*time.Millisecond).String()
+		if w.tx != nil {
+			w.tx.abandon(now)
+			w.tx = nil
+		}
+		f := l.flowOf(w.server)
+		l.down(now, w.server, cause)
+		if f != nil {
+			// The connection leads nowhere; closing it moves what still waits on it.
+			l.ln.a.net(Close{f.ID})
+			l.ln.a.flowGone(now, f, cause)
+		}
+	}
+}
+
+// alive says that the server in use, or one in doubt, has answered.
+func (w *watch) alive(now time.Time) {
+	if w.tx != nil && w.tx.underWay() {
+		w.tx.abandon(now)
+	}
+	w.tx, w.pinged, w.verdictAt, w.unheard = nil, false, time.Time{}, 0
+	if w.kind == watchUse {
+		w.askAt = now.Add(w.leg.ln.cfg.ProbeIntvl)
+	}
+	w.leg.ln.a.agenda.set(w)
+}
+
+// bad says that a server that was to come back does not answer as it should.
+func (w *watch) bad(now time.Time) {
+	if w.tx != nil && w.tx.underWay() {
+		w.tx.abandon(now)
+	}
+	w.tx, w.good, w.ready, w.verdictAt = nil, 0, false, time.Time{}
+	w.askAt = now.Add(w.leg.ln.cfg.ProbeIntvl)
+	w.leg.ln.a.agenda.set(w)
+}
+
+// pace is how often an OPTIONS is repeated.
+func (w *watch) pace() time.Duration { return w.paced }
+
+func (w *watch) compose(tx *clientTx) *sipmsg.Request {
+	l := w.leg
+	registrar := sipmsg.Uri{Scheme: "sip"}
+	if !gateURI("sip:"+l.domainPort, &registrar) {
+		return nil
+	}
+	from, to := l.aor(), party{uri: registrar}
+	from.tag = l.ln.a.token(5)
+	req := l.ln.a.newRequest(sipmsg.OPTIONS, registrar, from, to, l.ln.a.token(12), 1)
+	req.AppendHeader(l.contact(tx.flow))
+	req.AppendHeader(sipmsg.NewHeader("Accept", accepted))
+	setBody(req, "", nil)
+	return req
+}
+
+// response takes in what the server said to OPTIONS. Any final response is a sign of life, but for those
+// that say that it does not serve.
+func (w *watch) response(now time.Time, tx *clientTx, resp *sipmsg.Response) {
+	if tx != w.tx || resp.StatusCode < 200 {
+		return
+	}
+	w.tx = nil
+	switch {
+	case w.kind != watchReturn:
+		w.alive(now)
+	case resp.StatusCode == 408 || resp.StatusCode == 503 || w.leg.refuses(resp.StatusCode):
+		w.bad(now)
+	default:
+		w.verdictAt = time.Time{}
+		if w.good++; w.good >= max(w.leg.ln.cfg.GoodProbes, 1) {
+			w.good, w.ready = 0, true
+			w.askAt = now.Add(w.leg.ln.cfg.ProbeIntvl)
+			w.leg.goHome(now, w)
+		} else {
+			w.askAt = now.Add(returnTime)
+		}
+	}
+	w.leg.ln.a.agenda.set(w)
+}
+
+func (w *watch) failed(now time.Time, tx *clientTx, _ int, cause string) {
+	if tx != w.tx {
+		return
+	}
+	w.tx = nil
+	if w.kind == watchReturn {
+		w.bad(now)
+		return
+	}
+	w.verdictAt = time.Time{}
+	w.leg.down(now, w.server, cause)
+}
+
+// hears notes that a server said something, and what it is worth.
+func (l *leg) hears(now time.Time, s Server, code, sent int, rtt time.Duration) {
+	l.servers.Heard(s, now, sent, rtt)
+	w := l.watchOf(s)
+	if w != nil && w.kind == watchDoubt {
+		l.ln.logf("server %s lives", where(s.Transport, s.Addr))
+		l.attend(now)
+	}
+	if !l.refuses(code) && (w == nil || w.kind != watchReturn) {
+		l.up(now, s)
+	}
+}
+
+// hearsFrom notes that something came by a flow.
+func (l *leg) hearsFrom(now time.Time, f *flow) {
+	for _, s := range l.list {
+		if s.Addr == f.Remote && s.Transport == f.Transport {
+			l.servers.Heard(s, now, 0, 0)
+			if w := l.watchOf(s); w != nil && w.kind == watchUse && w.pinged {
+				w.alive(now)
+			}
+		}
+	}
+}
+
+// doubt says that a server left requests unanswered while another answered: others are asked before it
+// until it is known to live or to be dead.
+func (l *leg) doubt(now time.Time, s Server, unanswered int) {
+	if l.ln.cfg.FailoverTimeout <= 0 || !l.servers.Suspect(s, unanswered) {
+		return
+	}
+	l.ln.logf("server %s owes an answer and is looked into", where(s.Transport, s.Addr))
+	l.attend(now)
+}
+
+// patience is how long a server may be silent before another is asked too: Failover_Timeout, or three
+// round trips to it where they take longer.
+func (l *leg) patience(s Server) time.Duration {
+	e, _ := l.servers.Entry(s)
+	return max(l.ln.cfg.FailoverTimeout, 3*e.rtt)
+}
+
+// refuses tells whether a response means that its server does not serve (Try_Backup_RSC).
+func (l *leg) refuses(code int) bool {
+	return code >= 300 && matchesCode(l.ln.a.cfg.TryBackupRSC, code)
+}
+
+// unwilling marks a server that lives but does not serve; after is its Retry-After.
+func (l *leg) unwilling(now time.Time, s Server, cause string, after time.Duration) {
+	l.down(now, s, cause)
+	if after > 0 {
+		l.servers.Rest(s, now.Add(min(after, maxRetryAfter)))
+		l.rewatch(now, s)
+	}
+}
+
+// rewatch plans the watch over a server anew.
+func (l *leg) rewatch(now time.Time, s Server) {
+	l.watches = slices.DeleteFunc(l.watches, func(w *watch) bool {
+		if w.server.same(s) {
+			w.stop()
+			return true
+		}
+		return false
+	})
+	l.attend(now)
+}
+
+// goHome goes back to a better server, unless the line has a call: then when that is over.
+func (l *leg) goHome(now time.Time, w *watch) {
+	e, ok := l.servers.Entry(w.server)
+	switch {
+	case !ok || l.leaving:
+		return
+	case l.ln.calls > 0:
+		w.ready = true
+		return
+	}
+	for _, o := range l.watches { // the best that is ready
+		if o.kind == watchReturn && o.ready && l.servers.Rank(o.server) < l.servers.Rank(w.server) {
+			return
+		}
+	}
+	l.ln.logf("server %s is to be used again", where(e.Transport, e.Addr))
+	if r := l.standbyAt(w.server); r != nil {
+		r.toUse = true // it may have forgotten us meanwhile
+		if !r.busy() {
+			r.begin(now)
+		}
+		return
+	}
+	if l.ln.cfg.AutoRegister && l.reg.wanted() {
+		l.reg.returnTo(now, w.server)
+		return
+	}
+	s := w.server
+	l.settleOn(now, s)
+	if l.reg.wanted() && !l.reg.server.same(s) {
+		l.reg.returnTo(now, s)
+	}
+}
+
+// settleOn makes a server the one in use.
+func (l *leg) settleOn(now time.Time, s Server) {
+	if l.servers.Up(s, now) {
+		l.ln.logf("server %s is up again", where(s.Transport, s.Addr))
+	}
+	if l.bound && l.binding.same(s) {
+		l.attend(now)
+		return
+	}
+	l.binding, l.bound = s, true
+	l.ln.logf("server in use is now %s", where(s.Transport, s.Addr))
+	l.promote()
+	l.reg.moved(now)
+	l.attend(now)
+	l.reroute()
+}
+
+// callsOver is told when the last call of the line has ended: a return that was put off comes now.
+func (l *leg) callsOver(now time.Time) {
+	for _, w := range l.watches {
+		if w.kind == watchReturn && w.ready {
+			if l.ln.cfg.ProbeIntvl > 0 {
+				w.ready = false
+				w.good = max(0, max(l.ln.cfg.GoodProbes, 1)-1) // it was good; one more look before the move
+				w.ask(now)
+			} else {
+				l.goHome(now, w)
+			}
+			l.ln.a.agenda.set(w)
+			return
+		}
+	}
+}
+
+// atRefresh is the better server to register at when a registration is due: without probes, the reference
+// goes back then.
+func (l *leg) atRefresh(now time.Time) (Server, bool) {
+	cfg := l.ln.cfg
+	if cfg.ProbeIntvl > 0 || cfg.FallbackIntvl <= 0 || l.ln.calls > 0 || !l.bound {
+		return Server{}, false
+	}
+	for _, e := range l.servers.Entries() {
+		if e.same(l.binding) {
+			return Server{}, false
+		}
+		waited := e.Up || now.Sub(e.Since) >= cfg.FallbackIntvl || !cfg.AutoRegister
+		if waited && !now.Before(e.Until) {
+			return e.Server, true
+		}
+	}
+	return Server{}, false
+}
+
+// reroute tells of the calls whose way led by a server that is dead: the far end has to learn the new one.
+func (l *leg) reroute() {
+	for _, id := range l.ln.a.ids() {
+		if c := l.ln.a.calls[id]; c.leg == l && c.state == callConfirmed && c.dialog.cutOff() {
+			l.ln.a.emit(Rerouted{ID: c.id})
+		}
+	}
+}

@@ -1,0 +1,62 @@
+package sip
+
+import (
+	"slices"
+	"time"
+)
+
+// Hot standby (Hot_Standby_Registration_n_): the line is registered at every server of the list, with a
+// Call-ID and a reg-id of its own at each, so that a failover needs no REGISTER and calls for us come in
+// through any of them. RFC 5626 calls such bindings flows.
+
+// standBy sees to it that there is a registration for each server beside the one in use.
+func (l *leg) standBy(now time.Time) {
+	want := l.ln.cfg.HotStandby && l.reg.wanted() && l.bound && !l.leaving
+	var kept []*registration
+	for _, r := range l.spare {
+		if want && l.servers.Rank(r.fixed) >= 0 && !r.fixed.same(l.binding) {
+			kept = append(kept, r)
+		} else if !r.leaving {
+			r.leave(now)
+		}
+	}
+	l.spare = kept
+	if !want {
+		return
+	}
+	for i, e := range l.servers.Entries() {
+		if e.same(l.binding) || slices.ContainsFunc(l.spare, func(r *registration) bool { return r.fixed.same(e.Server) }) {
+			continue
+		}
+		r := &registration{leg: l, standby: true, fixed: e.Server, id: i + 1}
+		l.spare = append(l.spare, r)
+		r.start(now)
+		if e.Up {
+			r.begin(now)
+		} else {
+			r.retryAt = now.Add(l.ln.a.cfg.Timers.RegRetryIntvl)
+			l.ln.a.agenda.set(r)
+		}
+	}
+}
+
+// standbyAt is the standby registration at a server, or nil.
+func (l *leg) standbyAt(s Server) *registration {
+	if i := slices.IndexFunc(l.spare, func(r *registration) bool { return r.fixed.same(s) }); i >= 0 {
+		return l.spare[i]
+	}
+	return nil
+}
+
+// promote makes the standby at the server in use the registration of the leg, and the old one a standby.
+func (l *leg) promote() {
+	up, old := l.standbyAt(l.binding), l.reg
+	if up == nil {
+		return
+	}
+	up.standby, up.fixed, up.toUse = false, Server{}, false
+	old.standby, old.fixed = true, old.server
+	l.reg = up
+	l.spare[slices.Index(l.spare, up)] = old
+	l.ln.tell()
+}
