@@ -128,6 +128,17 @@ func (in *inside) byInvite(m *message) *Call {
 	return nil
 }
 
+// merged tells whether an INVITE is here already, by another way. RFC 3261 section 8.2.2.2.
+func (in *inside) merged(m *message) bool {
+	for _, c := range in.calls {
+		if c.invite != nil && !c.outgoing && c.state != ended && c.callID == m.get("Call-ID") &&
+			tag(c.invite.get("From")) == tag(m.get("From")) && c.invite.get("CSeq") == m.get("CSeq") {
+			return true
+		}
+	}
+	return false
+}
+
 func viaBranch(m *message) string {
 	v, _ := parseVia(m.get("Via"))
 	return v.branch()
@@ -146,6 +157,10 @@ func (in *inside) invite(p *proxy, m *message) {
 		if c.last != nil {
 			p.respond(c.last.clone())
 		}
+		return
+	}
+	if in.merged(m) {
+		in.reply(p, m, 482)
 		return
 	}
 	to, _ := parseURI(m.uri)

@@ -54,7 +54,7 @@ type CallStatus struct {
 	State    string // "calling", "ringing", "talking"
 	Since    time.Time
 
-	serial int
+	serial, open int // open: INVITEs of it that have no final response
 }
 
 // String is "1001 to 600, talking".
@@ -102,6 +102,8 @@ func (x *Exchange) Status() Status {
 func (p *proxy) follow(m *message) {
 	id := m.get("Call-ID")
 	switch {
+	case m.method == "INVITE" && tag(m.get("To")) == "" && p.x.calls[id] != nil:
+		p.x.calls[id].open++ // by another way too
 	case m.method == "INVITE" && tag(m.get("To")) == "":
 		if len(p.x.calls) >= maxCalls {
 			oldest := ""
@@ -114,7 +116,7 @@ func (p *proxy) follow(m *message) {
 		}
 		p.x.serial++
 		c := &CallStatus{From: clip(userOf(m.get("From"))), To: clip(userOf(m.get("To"))), Proxy: p.Name, State: "calling",
-			Since: time.Now(), serial: p.x.serial}
+			Since: time.Now(), serial: p.x.serial, open: 1}
 		p.x.calls[id] = c
 		p.x.say("%s: INVITE from %s to %s", p.Name, c.From, c.To)
 	case m.method == "BYE":
@@ -144,9 +146,11 @@ func (p *proxy) tell(req *message, code int) {
 	switch {
 	case c == nil:
 	case code < 300:
-		c.State, c.Since = "talking", time.Now()
+		c.State, c.Since, c.Proxy = "talking", time.Now(), p.Name
 	default:
-		delete(p.x.calls, req.get("Call-ID"))
+		if c.open--; c.open <= 0 && c.State != "talking" {
+			delete(p.x.calls, req.get("Call-ID"))
+		}
 	}
 }
 

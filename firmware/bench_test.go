@@ -53,6 +53,7 @@ type bench struct {
 	lines  []line
 	seen   map[string]bool // packets sent, to tell repetitions
 	quiet  bool            // packets are not written down any more
+	asked  map[string]bool // Call-IDs of OPTIONS that ask a server whether it lives
 	probes bool            // those that ask a server whether it lives are
 }
 
@@ -105,7 +106,7 @@ func inBench(t *testing.T, play func(b *bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		cryptotest.SetGlobalRandom(t, 1)
-		b := &bench{T: t, net: simnet.New(1), begin: time.Now(), seen: map[string]bool{}}
+		b := &bench{T: t, net: simnet.New(1), begin: time.Now(), seen: map[string]bool{}, asked: map[string]bool{}}
 		b.net.Usual(simnet.Link{Delay: oneWay})
 		b.net.Tap(b.tap)
 		b.server = newFar(b, "10.0.0.1")
@@ -135,11 +136,18 @@ func (b *bench) tap(p simnet.Packet) {
 		}
 		text = "tcp " + p.Flags
 	case bytes.Contains(p.Data[:min(len(p.Data), 200)], []byte("SIP/2.0")):
-		text = parseMessage(p.Data).line()
+		m := parseMessage(p.Data)
+		text = m.line()
+		if m.method() == "OPTIONS" && m.code() == 0 && param(m.get("To"), "tag") == "" {
+			b.asked[m.get("Call-ID")] = true
+		}
+		if b.asked[m.get("Call-ID")] && !b.probes {
+			return
+		}
 	default:
 		return
 	}
-	if b.quiet || !b.probes && strings.Contains(text, "OPTIONS") {
+	if b.quiet {
 		return
 	}
 	if p.Flags == "" {

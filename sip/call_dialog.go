@@ -114,7 +114,7 @@ func (r *inDialog) failed(now time.Time, tx *clientTx, code int, cause string) {
 func (r *inDialog) current() bool { return r.c == nil || r.c.state != callOver }
 
 // silent is told that the next hop says nothing: is it dead? Then the request moves on.
-func (r *inDialog) silent(now time.Time, tx *clientTx) { r.d.leg.doubt(now, tx.server, tx.sends) }
+func (r *inDialog) silent(now time.Time, tx *clientTx) { r.d.leg.doubt(now, tx) }
 
 // done takes in the outcome. resp is nil if there was no response.
 func (r *inDialog) done(now time.Time, resp *sipmsg.Response, code int, after time.Duration) {

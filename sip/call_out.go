@@ -153,7 +153,7 @@ func (c *call) settle(now time.Time, winner *clientTx) {
 		}
 		tx.abandon(now)
 		if !tx.heard {
-			tx.leg.doubt(now, tx.server, tx.sends)
+			tx.leg.doubt(now, tx)
 		}
 	}
 }

@@ -227,8 +227,8 @@ func (l *leg) down(now time.Time, s Server, cause string) {
 	l.bind(now)
 	l.reg.serverDown(now, s)
 	l.attend(now)
-	if l.ln.cfg.FailoverTimeout <= 0 {
-		return // each waits for its own timer, as the reference has it
+	if l.ln.cfg.FailoverTimeout <= 0 || !slices.ContainsFunc(l.ln.legs(), func(o *leg) bool { return o.servers.Alive() }) {
+		return // each waits for its own timer, as the reference has it; or there is nowhere to go
 	}
 	for _, tx := range l.ln.a.txsBy(func(tx *clientTx) bool { return tx.leg == l && tx.server.same(s) && !tx.heard && tx.underWay() }) {
 		if tx.state == txTrying {

@@ -338,10 +338,11 @@ func (l *leg) hearsFrom(now time.Time, f *flow) {
 	}
 }
 
-// doubt says that a server left requests unanswered while another answered: others are asked before it
-// until it is known to live or to be dead.
-func (l *leg) doubt(now time.Time, s Server, unanswered int) {
-	if l.ln.cfg.FailoverTimeout <= 0 || !l.servers.Suspect(s, unanswered) {
+// doubt says that a server has left a request unanswered for too long: others are asked before it until
+// it is known to live or to be dead.
+func (l *leg) doubt(now time.Time, tx *clientTx) {
+	s := tx.server
+	if l.ln.cfg.FailoverTimeout <= 0 || now.Sub(tx.begun) < l.patience(s) || !l.servers.Suspect(s, tx.sends) {
 		return
 	}
 	l.ln.logf("server %s owes an answer and is looked into", where(s.Transport, s.Addr))
@@ -349,10 +350,10 @@ func (l *leg) doubt(now time.Time, s Server, unanswered int) {
 }
 
 // patience is how long a server may be silent before another is asked too: Failover_Timeout, or three
-// round trips to it where they take longer.
+// round trips to it where they take longer, but no longer than T2 for those.
 func (l *leg) patience(s Server) time.Duration {
 	e, _ := l.servers.Entry(s)
-	return max(l.ln.cfg.FailoverTimeout, 3*e.rtt)
+	return max(l.ln.cfg.FailoverTimeout, min(3*e.rtt, l.ln.a.cfg.Timers.T2))
 }
 
 // refuses tells whether a response means that its server does not serve (Try_Backup_RSC).

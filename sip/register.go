@@ -79,6 +79,7 @@ type registerTry struct {
 	server Server
 	sent   sipmsg.Uri // its Contact
 	home   bool       // it goes to a better server than the one in use, which stays if this fails
+	alone  bool       // no other server is asked beside it, however long this one takes
 
 	tries, redirects, intervals int
 }
@@ -312,7 +313,7 @@ func (t *registerTry) resolved(now time.Time, servers []Server, cause string) {
 // asked too.
 func (t *registerTry) silent(now time.Time, tx *clientTx) {
 	r, l := t.r, t.r.leg
-	if tx != t.tx || r.leaving || r.standby || t.home || !slices.Contains(r.under, t) {
+	if tx != t.tx || r.leaving || r.standby || t.home || t.alone || !slices.Contains(r.under, t) {
 		return
 	}
 	s, ok := l.servers.Another(r.tried)
@@ -409,7 +410,7 @@ func (r *registration) success(now time.Time, t *registerTry, resp *sipmsg.Respo
 	for _, o := range r.under { // they were asked too, and were slower
 		r.late = append(r.late, o)
 		if o.tx != nil && !o.tx.heard {
-			l.doubt(now, o.server, o.tx.sends)
+			l.doubt(now, o.tx)
 		}
 	}
 	r.under = nil

@@ -145,8 +145,11 @@ func (u *unbinding) response(now time.Time, tx *clientTx, resp *sipmsg.Response)
 	case code < 300:
 		r.leg.ln.logf("un-registered at %s", where(tx.server.Transport, tx.server.Addr))
 		// Registrars that share their memory have forgotten the Contact altogether, where it is the same one.
+		// The server that knows us now may be a slow one: asking the other beside it would begin all this anew.
 		if !r.leaving && !r.busy() && sameContact(&u.contact, &r.bound) && !r.server.same(u.server) {
-			r.begin(now)
+			r.tried = nil
+			r.refreshAt, r.retryAt = time.Time{}, time.Time{}
+			r.ask(now, r.server).alone = true
 		}
 	}
 }

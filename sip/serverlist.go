@@ -179,8 +179,8 @@ func (l *ServerList) Suspect(s Server, unheard int) bool {
 	return true
 }
 
-// Heard notes that s said something at now, whatever it was: it lives. After sent requests the last was
-// answered within rtt; 0: it cannot be said which of them was, or when.
+// Heard notes that s said something at now, whatever it was: it lives. It answered one of sent requests,
+// the last of which was sent rtt ago; 0: it cannot be said.
 func (l *ServerList) Heard(s Server, now time.Time, sent int, rtt time.Duration) {
 	i := l.find(s)
 	if i < 0 {
@@ -196,6 +196,8 @@ func (l *ServerList) Heard(s Server, now time.Time, sent int, rtt time.Duration)
 	}
 	switch {
 	case rtt <= 0:
+	case sent > 1: // Karn's algorithm: which of them was answered is not known, but it took so long at the least
+		e.rtt = max(e.rtt, rtt)
 	case e.rtt == 0:
 		e.rtt = rtt
 	default:

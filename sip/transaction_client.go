@@ -61,6 +61,7 @@ type clientTx struct {
 	hedgeAt  time.Time     // when silence has lasted long enough to ask another server
 	pace     time.Duration // between repetitions by UDP, if not as timers A and E have it
 	sends    int           // of the request, so far
+	lastAt   time.Time     // of the last of them
 	tries    int           // challenges followed before, for the client to count
 }
 
@@ -132,6 +133,7 @@ func (tx *clientTx) launch(now time.Time) {
 		tx.resendAt = now.Add(tx.interval)
 	}
 	tx.sends++
+	tx.lastAt = now
 	a.agenda.set(tx)
 	tx.flow.send(now, data)
 }
@@ -236,6 +238,7 @@ func (tx *clientTx) step(now time.Time, in txInput, resp *sipmsg.Response, cause
 		}
 		tx.resendAt = now.Add(tx.interval)
 		tx.sends++
+		tx.lastAt = now
 		tx.flow.send(now, tx.data)
 	}
 	if rule.do&doAck != 0 {
@@ -261,8 +264,8 @@ func (tx *clientTx) hear(now time.Time, resp *sipmsg.Response) {
 	sent, rtt := 0, time.Duration(0)
 	if !tx.heard {
 		sent = tx.sends
-		if sent == 1 && (tx.method != sipmsg.INVITE || resp.StatusCode == 100) {
-			rtt = now.Sub(tx.sentAt) // Karn's algorithm: of what was sent once only
+		if tx.method != sipmsg.INVITE || resp.StatusCode == 100 {
+			rtt = now.Sub(tx.lastAt)
 		}
 	}
 	tx.heard, tx.hedgeAt = true, time.Time{}
