@@ -247,6 +247,7 @@ func (l *leg) up(now time.Time, s Server) {
 	if l.bound && l.binding.same(s) && l.reg.bound.Host != "" && !l.reg.server.same(s) {
 		l.reg.moved(now)
 	}
+	l.reg.serverUp(now)
 	l.attend(now)
 }
 
