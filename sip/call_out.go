@@ -57,6 +57,7 @@ func (a *Agent) invite(now time.Time, in Invite) {
 	default:
 		c.giveUpAt = now.Add(a.cfg.Timers.B)
 		l.waiting = append(slices.DeleteFunc(l.waiting, func(o *call) bool { return o.state == callOver }), c)
+		l.hurry(now)
 	}
 	a.agenda.set(c)
 }
