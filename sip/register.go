@@ -337,6 +337,9 @@ func (t *registerTry) failed(now time.Time, tx *clientTx, code int, cause string
 	lost := slices.Contains(r.late, t)
 	left := r.drop(t)
 	l.down(now, t.server, cause)
+	if t.home {
+		l.rewatch(now, t.server) // its penalty begins anew
+	}
 	if lost || left || t.home || r.busy() {
 		return // it was one of several, or the registration has moved along
 	}

@@ -45,7 +45,18 @@ type Entry struct {
 	rtt      time.Duration // smoothed; 0: not measured
 	delivery float64       // share of requests sent that get through and are answered
 	heard    time.Time     // when it said something last
+	options  optionsHabit
 }
+
+// An optionsHabit is what is known of how a server takes OPTIONS. There are registrars and firewalls that
+// drop them; their silence means nothing.
+type optionsHabit uint8
+
+const (
+	optionsUnknown optionsHabit = iota
+	optionsAnswered
+	optionsDropped
+)
 
 // ServerList is the ordered list of one leg's servers, each UP or DOWN (design: redundancy section 2).
 // The zero value is an empty list.
@@ -202,6 +213,13 @@ func (l *ServerList) Heard(s Server, now time.Time, sent int, rtt time.Duration)
 		e.rtt = rtt
 	default:
 		e.rtt += time.Duration(float64(rtt-e.rtt) * rttGain)
+	}
+}
+
+// Habit notes how s takes OPTIONS.
+func (l *ServerList) Habit(s Server, h optionsHabit) {
+	if i := l.find(s); i >= 0 {
+		l.entries[i].options = h
 	}
 }
 

@@ -269,6 +269,9 @@ func (tx *clientTx) hear(now time.Time, resp *sipmsg.Response) {
 		}
 	}
 	tx.heard, tx.hedgeAt = true, time.Time{}
+	if tx.method == sipmsg.OPTIONS {
+		tx.leg.servers.Habit(tx.server, optionsAnswered)
+	}
 	tx.leg.hears(now, tx.server, resp.StatusCode, sent, rtt)
 }
 
