@@ -266,7 +266,7 @@ func (t *registerTry) response(now time.Time, tx *clientTx, resp *sipmsg.Respons
 	moved := r.seen(t, tx, resp)
 	switch {
 	case code < 300:
-		l.auth.learn(resp)
+		l.auth.learn(resp, false)
 		r.success(now, t, resp, moved)
 	case code == 401 || code == 407:
 		if again, why := l.challenged(resp, &t.tries); again {
