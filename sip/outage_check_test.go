@@ -75,6 +75,14 @@ func (k *checks) step(w *world) {
 	}
 }
 
+// look sees to it that the checks are made even where nothing happens any more.
+func (w *world) look() {
+	w.check.step(w)
+	if !w.agent.closing {
+		w.after(10*time.Second, w.look)
+	}
+}
+
 // notStuck: a leg that is not registered, and has no request under way, tries again no later than 64*T1 and
 // the interval that is stated for its failure, while any of its servers is reachable.
 func (k *checks) notStuck(w *world, l *leg) {
@@ -180,6 +188,7 @@ func (k *checks) happened(w *world, e Event) {
 		}
 		c.ended, c.end = true, e
 		k.ended(w, e, c)
+		k.hangs(w, c)
 	}
 }
 
@@ -205,6 +214,23 @@ func (k *checks) ended(w *world, e Ended, c *callInfo) {
 		return // nobody answered
 	}
 	w.violated("call %d is lost though %s could be reached since it began: %+v", e.ID, h.name, e)
+}
+
+// hangs: the far end learns that a call is over, if there is a way to tell it: within the time of a BYE by
+// each of the servers it may be tried at.
+func (k *checks) hangs(w *world, c *callInfo) {
+	ended := w.now
+	w.after(maxMoves*w.cfg.Timers.F+64*w.cfg.Timers.T1, func() {
+		for _, l := range w.far.legs {
+			if l.callID != c.callID || l.state != legUp {
+				continue
+			}
+			if h := w.reachableSince(ended); h != nil {
+				w.violated("the far end is in call %s still, which ended %s ago, though %s could be reached", l.callID, w.now.Sub(ended), h.name)
+			}
+			l.end()
+		}
+	})
 }
 
 // reachableSince is a server of the line, as it knows them, that has been working since then. nil: none has.

@@ -350,7 +350,9 @@ func (w *world) happened(e Event) {
 				w.step(Refuse{ID: e.ID, Code: 486})
 			}
 		})
-		w.after(d+w.between(time.Second, 90*time.Second), func() { w.hangUp(e.ID) })
+		if !w.far.willing {
+			w.after(d+w.between(time.Second, 90*time.Second), func() { w.hangUp(e.ID) })
+		}
 	case Reoffer:
 		w.after(w.between(0, time.Second), func() { w.step(AnswerReinvite{e.ID, 200, []byte("v=0")}) })
 	case Rerouted:

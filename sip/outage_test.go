@@ -57,6 +57,7 @@ func play(seed uint64, written bool) *world {
 		w.after(d, w.use)
 	}
 	w.step(Tick{})
+	w.look()
 	w.run(k.chaos)
 	w.peace()
 	return w
