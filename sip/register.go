@@ -341,6 +341,7 @@ func (t *registerTry) failed(now time.Time, tx *clientTx, code int, cause string
 		l.rewatch(now, t.server) // its penalty begins anew
 	}
 	if lost || left || r.busy() {
+		r.agree(now)
 		return // it was one of several, or the registration has moved along
 	}
 	if t.home {
@@ -364,6 +365,7 @@ func (r *registration) refused(now time.Time, t *registerTry, code int, cause st
 		l.unwilling(now, t.server, "it answers "+strconv.Itoa(code)+" to REGISTER", after)
 	}
 	if lost || left || r.busy() {
+		r.agree(now)
 		return
 	}
 	if t.home {
@@ -375,6 +377,16 @@ func (r *registration) refused(now time.Time, t *registerTry, code int, cause st
 		return
 	}
 	r.fail(now, code, cause, after)
+}
+
+// agree settles the line on the server that knows it, where another is in use that was asked too and has not
+// taken us: the way out and the way in are to be one. A server that may still answer is waited for.
+func (r *registration) agree(now time.Time) {
+	l := r.leg
+	if r.standby || r.busy() || len(r.late) > 0 || !r.valid(now) || l.binding.same(r.server) || l.isDown(r.server) || l.servers.Rank(r.server) < 0 {
+		return
+	}
+	l.settleOn(now, r.server)
 }
 
 // stay keeps the registration where it is, after a better server did not take it. Where that was asked in the
@@ -446,6 +458,7 @@ func (r *registration) success(now time.Time, t *registerTry, resp *sipmsg.Respo
 		if e, ok := l.servers.Entry(l.binding); !ok || !e.Up {
 			l.settleOn(now, t.server)
 		}
+		r.agree(now)
 	}
 	if !moved {
 		r.corrections = 0
