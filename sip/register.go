@@ -53,7 +53,6 @@ type registration struct {
 	late        []*registerTry // those a server has not answered where another has
 	tried       []Server       // asked since the registration, or its refresh, began
 	bound       sipmsg.Uri     // Contact known at the registrar; no Host: none
-	stale       []leftover     // Contacts of before that registrars may still know
 	server      Server         // who knows it
 	expires     time.Duration
 	granted     time.Duration
@@ -171,7 +170,7 @@ func (r *registration) returnTo(now time.Time, s Server) {
 // ask sends a REGISTER to a server, beside those under way.
 func (r *registration) ask(now time.Time, s Server) *registerTry {
 	t := &registerTry{r: r, server: s}
-	r.stale = slices.DeleteFunc(r.stale, func(o leftover) bool { return passed(now, o.until) })
+	r.leg.ln.a.forgetLeftovers(now)
 	r.tried = append(r.tried, s)
 	r.under = append(r.under, t)
 	t.send(now)

@@ -1,7 +1,6 @@
 package sip
 
 import (
-	"slices"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -45,8 +44,8 @@ func (r *registration) leave(now time.Time) {
 // remove sends the REGISTER that removes what we have bound.
 func (r *registration) remove(now time.Time) {
 	s := r.server
-	if n := len(r.stale); !s.Addr.IsValid() && n > 0 {
-		s = r.stale[n-1].server
+	if !s.Addr.IsValid() {
+		s = r.lastLeft()
 	}
 	if len(r.leftAt(s)) == 0 {
 		r.gone(now)
@@ -73,6 +72,8 @@ func (r *registration) left(now time.Time, t *registerTry, resp *sipmsg.Response
 	}
 	if resp.StatusCode < 300 {
 		r.leg.ln.logf("un-registered at %s", where(t.server.Transport, t.server.Addr))
+		r.swept(t)
+		r.bound = sipmsg.Uri{}
 	}
 	r.gone(now)
 }
@@ -80,7 +81,10 @@ func (r *registration) left(now time.Time, t *registerTry, resp *sipmsg.Response
 // gone is the end of a registration that was left.
 func (r *registration) gone(now time.Time) {
 	r.last = false
-	r.bound, r.stale, r.under = sipmsg.Uri{}, nil, nil
+	if r.bound.Host != "" {
+		r.leaveBehind(r.bound, r.server, now.Add(r.granted)) // nobody could be told
+	}
+	r.bound, r.under = sipmsg.Uri{}, nil
 	if r.state != regDisabled {
 		r.set(regUnregistered, 0, "")
 	}
@@ -101,55 +105,6 @@ type unbinding struct {
 	contact sipmsg.Uri
 	seq     uint32
 	tries   int
-}
-
-// A leftover is a Contact of ours that a registrar may still know, and that is not true any more. It is removed
-// with the next REGISTER, in case that registrar shares its memory, and once more when we are back there.
-type leftover struct {
-	uri    sipmsg.Uri
-	server Server
-	until  time.Time // it is forgotten by itself
-	told   bool      // another server was asked to remove it
-}
-
-// maxLeftovers bounds them: the oldest is given up. Implementation constant.
-const maxLeftovers = 8
-
-// leaveBehind notes a Contact that stays at a server.
-func (r *registration) leaveBehind(uri sipmsg.Uri, s Server, until time.Time) {
-	r.stale = slices.DeleteFunc(r.stale, func(o leftover) bool { return o.server.same(s) && sameContact(&o.uri, &uri) })
-	if len(r.stale) == maxLeftovers {
-		r.stale = slices.Delete(r.stale, 0, 1)
-	}
-	r.stale = append(r.stale, leftover{uri: uri, server: s, until: until})
-}
-
-// leftAt are the Contacts to be removed with a REGISTER to a server: the leftovers, and what is bound there, or at
-// a server that cannot be told, for the new one takes its place.
-func (r *registration) leftAt(s Server) (list []sipmsg.Uri) {
-	add := func(uri sipmsg.Uri) {
-		if !slices.ContainsFunc(list, func(u sipmsg.Uri) bool { return sameContact(&u, &uri) }) {
-			list = append(list, uri)
-		}
-	}
-	for _, o := range r.stale {
-		if o.server.same(s) || !o.told {
-			add(o.uri)
-		}
-	}
-	if r.bound.Host != "" && (r.server.same(s) || r.leg.isDown(r.server)) {
-		add(r.bound)
-	}
-	return list
-}
-
-// swept notes that a server has taken a REGISTER, and what came with it.
-func (r *registration) swept(t *registerTry) {
-	r.stale = slices.DeleteFunc(r.stale, func(o leftover) bool { return o.server.same(t.server) })
-	for i := range r.stale {
-		o := &r.stale[i]
-		o.told = o.told || slices.ContainsFunc(t.removed, func(u sipmsg.Uri) bool { return sameContact(&u, &o.uri) })
-	}
 }
 
 // unbind removes what a server knows of us, after another has taken its place.
@@ -194,7 +149,7 @@ func (u *unbinding) response(now time.Time, tx *clientTx, resp *sipmsg.Response)
 		}
 	case code < 300:
 		r.leg.ln.logf("un-registered at %s", where(tx.server.Transport, tx.server.Addr))
-		r.stale = slices.DeleteFunc(r.stale, func(o leftover) bool { return o.server.same(u.server) && sameContact(&o.uri, &u.contact) })
+		r.removed(u.server, u.contact)
 		// Registrars that share their memory have forgotten the Contact altogether, where it is the same one.
 		// The server that knows us now may be a slow one: asking the other beside it would begin all this anew.
 		if !r.leaving && !r.busy() && sameContact(&u.contact, &r.bound) && !r.server.same(u.server) {
