@@ -151,6 +151,9 @@ func (r *registration) begin(now time.Time) {
 	if !r.valid(now) {
 		r.set(regRegistering, 0, "")
 	}
+	if !r.mayBegin(now, r.at()) {
+		return
+	}
 	if better, ok := r.leg.atRefresh(now); ok && !r.standby && r.valid(now) {
 		r.leg.ln.logf("server %s is to be used again", where(better.Transport, better.Addr))
 		r.ask(now, better).home = true

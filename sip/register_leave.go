@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"slices"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -52,6 +53,41 @@ func (r *registration) remove(now time.Time) {
 		return
 	}
 	r.ask(now, s)
+}
+
+// abandon forgets a registration without a word to its registrar.
+func (r *registration) abandon(now time.Time) {
+	for _, t := range append(r.under, r.late...) {
+		if t.tx != nil {
+			t.tx.abandon(now)
+		}
+	}
+	r.under, r.late, r.bound = nil, nil, sipmsg.Uri{}
+	r.refreshAt, r.retryAt, r.expiresAt, r.heldUntil = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	r.leaving = true
+	r.leg.ln.a.agenda.set(r)
+}
+
+// mayBegin tells whether a REGISTER to a server is in nobody's way. One that removes a Contact and one that binds
+// the same one, each with a Call-ID of its own, may overtake each other: a registration waits for one of before that is
+// being removed there, but not for long.
+func (r *registration) mayBegin(now time.Time, s Server) bool {
+	a, aor := r.leg.ln.a, r.leg.aor().uri
+	for _, ln := range slices.Concat(a.lines, a.retired) {
+		for _, l := range slices.Concat(ln.legs(), ln.parting) {
+			for _, o := range l.registrations() {
+				own := l.aor().uri
+				if o == r || !o.leaving || !o.busy() || !o.server.same(s) || o.successor != nil || own.String() != aor.String() {
+					continue
+				}
+				o.successor, r.heldUntil = r, now.Add(handover)
+				r.retryAt = r.heldUntil
+				a.agenda.set(r)
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (r *registration) left(now time.Time, t *registerTry, resp *sipmsg.Response) {
