@@ -73,7 +73,7 @@ func (r *registration) abandon(now time.Time) {
 // being removed there, but not for long.
 func (r *registration) mayBegin(now time.Time, s Server) bool {
 	a, aor := r.leg.ln.a, r.leg.aor().uri
-	for _, ln := range slices.Concat(a.lines, a.retired) {
+	for _, ln := range append(slices.Concat(a.lines, a.retired), r.leg.ln) { // which may be about to be one of them
 		for _, l := range slices.Concat(ln.legs(), ln.parting) {
 			for _, o := range l.registrations() {
 				own := l.aor().uri
