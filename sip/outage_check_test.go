@@ -240,10 +240,10 @@ func (k *checks) hangs(w *world, c *callInfo) {
 	ended := w.now
 	w.after(maxMoves*w.cfg.Timers.F+64*w.cfg.Timers.T1, func() {
 		for _, l := range w.far.legs {
-			if l.callID != c.callID || l.state != legUp || k.refused[l.callID] {
+			if l.callID != c.callID || l.state != legUp {
 				continue
 			}
-			if h := w.reachableSince(ended); h != nil {
+			if h := w.reachableSince(ended); h != nil && !k.refused[l.callID] {
 				w.violated("the far end is in call %s still, which ended %s ago, though %s could be reached", l.callID, w.now.Sub(ended), h.name)
 			}
 			l.end()
@@ -305,7 +305,7 @@ func (k *checks) atHome(w *world, ln *line, l *leg) {
 	h := w.hostAt(r.server.Addr)
 	active := h.db.active()
 	i := slices.IndexFunc(active, func(b *binding) bool { return b.contact == r.bound.String() })
-	if i < 0 && r.expiresAt.Add(-r.granted).After(h.db.forgot) {
+	if i < 0 && !h.db.hasForgotten(r) {
 		w.violated("%s does not know the Contact %s of leg %s", h.name, r.bound.String(), l.name)
 	}
 	if len(active) > 1 && !ln.cfg.HotStandby {

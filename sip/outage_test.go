@@ -125,6 +125,9 @@ func (w *world) lastCalls() {
 	w.run(40 * time.Second)
 	for _, ln := range w.agent.lines {
 		h := w.hostAt(ln.leg.reg.server.Addr)
+		if h.db.hasForgotten(ln.leg.reg) {
+			continue
+		}
 		leg := w.far.call(h)
 		w.run(3 * time.Second)
 		if leg == nil || leg.state != legUp {

@@ -265,6 +265,7 @@ type conn struct {
 	epoch  int
 	open   bool
 	closed bool
+	queue  []func()     // sent while it opens
 	due    [2]time.Time // when the last message arrives, to the host and to the phone: order is kept
 }
 
@@ -321,7 +322,12 @@ func (c *conn) knock(times int) {
 			w.serial++
 			c.local = netip.AddrPortFrom(w.phone, 40000+uint16(w.serial%20000))
 			c.open, c.epoch = true, h.epoch
+			queue := c.queue
+			c.queue = nil
 			w.step(Opened{c.id, c.local})
+			for _, send := range queue {
+				send()
+			}
 		}
 	})
 }
@@ -329,6 +335,10 @@ func (c *conn) knock(times int) {
 // carry brings a message over the connection, in order, and again while it does not get through.
 func (c *conn) carry(toHost bool, since time.Time, deliver func()) {
 	w, h := c.w, c.host
+	if toHost && !c.open && !c.closed {
+		c.queue = append(c.queue, func() { c.carry(toHost, w.now, deliver) })
+		return
+	}
 	end := 0
 	if !toHost {
 		end = 1
