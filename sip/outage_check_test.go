@@ -17,8 +17,9 @@ type checks struct {
 	most     int
 	mostRegs int
 	regs     []time.Time // of them REGISTER
-	changed  time.Time   // the settings
+	changed  time.Time   // the settings, or the servers as the line knows them
 	stuck    map[*leg]time.Time
+	listed   map[*leg]*Server // the first server of its list, as it was last seen
 	refused  map[string]bool // Call-IDs of BYEs that a server refused, as Try_Backup_RSC has it for good
 }
 
@@ -37,7 +38,7 @@ type callInfo struct {
 
 func (k *checks) init(w *world) {
 	k.calls, k.hops, k.invites, k.stuck = map[ID]*callInfo{}, map[string]Flow{}, map[string]*sipmsg.Request{}, map[*leg]time.Time{}
-	k.refused = map[string]bool{}
+	k.refused, k.listed = map[string]bool{}, map[*leg]*Server{}
 	k.begun = -1
 	k.changed = w.now
 }
@@ -71,6 +72,9 @@ func (k *checks) step(w *world) {
 	}
 	for _, ln := range a.lines {
 		for _, l := range ln.legs() {
+			if len(l.list) > 0 && k.listed[l] != &l.list[0] {
+				k.listed[l], k.changed = &l.list[0], w.now
+			}
 			k.notStuck(w, l)
 		}
 	}
@@ -120,7 +124,7 @@ func (k *checks) sent(w *world, f Flow, req *sipmsg.Request) {
 	key := branch + " " + string(req.Method)
 	hop, again := k.hops[key]
 	if again {
-		if hop.Transport != f.Transport || hop.Remote != f.Remote || hop.ID != f.ID {
+		if hop.Transport != f.Transport || hop.Remote != f.Remote {
 			w.violated("one transaction, two servers: %s to %s, before to %s", req.Method, f.Remote, hop.Remote)
 		}
 		return
@@ -134,7 +138,7 @@ func (k *checks) sent(w *world, f Flow, req *sipmsg.Request) {
 		if !known && req.Method == sipmsg.CANCEL {
 			w.violated("CANCEL without an INVITE")
 		}
-		if at := k.hops[branch+" INVITE"]; known && (at.Remote != f.Remote || at.Transport != f.Transport || at.ID != f.ID ||
+		if at := k.hops[branch+" INVITE"]; known && (at.Remote != f.Remote || at.Transport != f.Transport ||
 			invite.CSeq().SeqNo != req.CSeq().SeqNo || invite.Recipient.String() != req.Recipient.String()) {
 			w.violated("%s to %s does not follow its INVITE to %s", req.Method, f.Remote, at.Remote)
 		}
@@ -308,8 +312,12 @@ func (k *checks) atHome(w *world, ln *line, l *leg) {
 	if i < 0 && !h.db.hasForgotten(r) {
 		w.violated("%s does not know the Contact %s of leg %s", h.name, r.bound.String(), l.name)
 	}
-	if len(active) > 1 && !ln.cfg.HotStandby {
-		w.violated("%s knows %d Contacts: %v", h.name, len(active), contactsOf(active))
+	for _, b := range active {
+		if !slices.ContainsFunc(ln.legs(), func(l *leg) bool {
+			return slices.ContainsFunc(l.registrations(), func(r *registration) bool { return r.bound.String() == b.contact })
+		}) {
+			w.violated("%s knows %d Contacts, %s in vain: %v", h.name, len(active), b.contact, contactsOf(active))
+		}
 	}
 }
 

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
 )
 
 // A world is one phone's agent, its network, DNS, proxies and the far end, all in virtual time and all drawn
@@ -407,7 +410,14 @@ func (w *world) sends(n Send) {
 	if v.Request != nil {
 		line += " cseq " + v.Request.CSeq().Value() + " branch " + branchOf(v.Request)
 	}
-	w.say("phone > %-4s %s", w.name(n.Flow.Remote), line)
+	if w.out != nil {
+		for _, m := range []sipmsg.Message{v.Request, v.Response} {
+			if !reflect.ValueOf(m).IsNil() {
+				line += contactsIn(m)
+			}
+		}
+		w.say("phone > %-4s %s", w.name(n.Flow.Remote), line)
+	}
 	w.note(n.Data)
 	ping := strings.HasPrefix(string(n.Data), "\r\n")
 	if v.Request == nil && v.Response == nil && !ping {
@@ -512,6 +522,14 @@ func (w *world) note(data []byte) {
 	for _, b := range data {
 		w.sum = (w.sum ^ uint64(b)) * prime
 	}
+}
+
+// contactsIn are the Contacts of a message, as they are written down.
+func contactsIn(m sipmsg.Message) (text string) {
+	for h := range headersOf(m, "Contact") {
+		text += " " + h.Value()
+	}
+	return text
 }
 
 func firstLine(data []byte) string {
