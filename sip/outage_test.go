@@ -77,8 +77,11 @@ func (w *world) peace() {
 	if !w.phone.IsValid() {
 		w.run(time.Minute)
 	}
-	for _, id := range w.agent.ids() {
-		w.hangUp(id)
+	for range 2 { // calls that were on their way come in meanwhile
+		for _, id := range w.agent.ids() {
+			w.hangUp(id)
+		}
+		w.run(time.Minute)
 	}
 	w.run(w.settling())
 	if len(w.bad) > 0 {
