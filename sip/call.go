@@ -149,7 +149,7 @@ func (c *call) tick(now time.Time) {
 	case passed(now, c.retryAt):
 		c.retryAt = time.Time{}
 		c.offerNext(now)
-	case c.okay != nil && passed(now, c.okay.giveUpAt) && c.okay.re && c.cut(c.okay.tx.flow):
+	case c.okay != nil && passed(now, c.okay.giveUpAt) && c.okay.re && c.state == callConfirmed && c.cut(c.okay.tx.flow):
 		// Section 13.3.1.4 would end the session; but it is the server that has died, not the far end.
 		c.a.logf("call %d: no ACK to our 200, for its server is down; the call goes on", c.id)
 		c.okay = nil

@@ -20,7 +20,7 @@ type checks struct {
 	changed  time.Time   // the settings, or the servers as the line knows them
 	stuck    map[*leg]time.Time
 	listed   map[*leg]*Server // the first server of its list, as it was last seen
-	refused  map[string]bool // Call-IDs of BYEs that a server refused, as Try_Backup_RSC has it for good
+	refused  map[string]bool  // Call-IDs of BYEs that a server refused, as Try_Backup_RSC has it for good
 }
 
 // callInfo is what is known of a call of the phone.
@@ -71,6 +71,15 @@ func (k *checks) step(w *world) {
 		return
 	}
 	for _, ln := range a.lines {
+		calls := 0
+		for _, c := range a.calls {
+			if c.line == ln {
+				calls++
+			}
+		}
+		if calls != ln.calls {
+			w.violated("line %d has %d calls and counts %d", ln.cfg.Number, calls, ln.calls)
+		}
 		for _, l := range ln.legs() {
 			if len(l.list) > 0 && k.listed[l] != &l.list[0] {
 				k.listed[l], k.changed = &l.list[0], w.now
@@ -104,7 +113,7 @@ func (k *checks) notStuck(w *world, l *leg) {
 	}
 	good := false
 	for _, s := range l.list {
-		if h := w.hostAt(s.Addr); h != nil && !h.good.IsZero() && !h.good.After(since) {
+		if h := w.hostAt(s.Addr); h != nil && h.goodSince(since) {
 			good = true
 		}
 	}
@@ -221,8 +230,9 @@ func (k *checks) ended(w *world, e Ended, c *callInfo) {
 		if l.callID == c.callID && l.state == legUp {
 			up = l
 		}
-		if l.callID == c.callID && !c.out && l.p.host != nil && (l.p.host.good.IsZero() || l.p.host.good.After(c.begun)) {
-			return // the server it came by is gone, and with it the ACK
+		if by := l.p.host; l.callID == c.callID && by != nil && !by.goodSince(c.begun) && e.Cause == "the far end does not acknowledge" &&
+			(c.answered.IsZero() || by.lossy.After(c.begun) || w.cfg.Lines[0].FailoverTimeout == 0) {
+			return // the server it came by is gone, and with it the ACK; a call that stands survives that if it is noticed in time
 		}
 	}
 	switch {
@@ -263,7 +273,7 @@ func (w *world) reachableSince(t time.Time) *host {
 	for _, ln := range w.agent.lines {
 		for _, l := range ln.legs() {
 			for _, s := range l.list {
-				if h := w.hostAt(s.Addr); h != nil && !h.good.IsZero() && !h.good.After(t) {
+				if h := w.hostAt(s.Addr); h != nil && h.goodSince(t) {
 					return h
 				}
 			}
@@ -282,6 +292,12 @@ func (k *checks) settled(w *world) {
 }
 
 func (k *checks) atHome(w *world, ln *line, l *leg) {
+	for _, id := range w.agent.ids() {
+		if k.calls[id].ended {
+			w.violated("call %d has ended, and is kept in state %d", id, w.agent.calls[id].state)
+			return
+		}
+	}
 	r := l.reg
 	if !r.valid(w.now) || r.state != regRegistered {
 		w.violated("leg %s is not registered: %s %d %s", l.name, r.state, r.code, r.cause)

@@ -188,6 +188,7 @@ type host struct {
 	addr    netip.AddrPort
 	fault   fault
 	good    time.Time // since when it works without any fault; zero: it does not
+	lossy   time.Time // when it lost packets last
 	delay   time.Duration
 	late    time.Duration // added by being slow
 	loss    int           // percent of datagrams
@@ -207,6 +208,9 @@ func (h *host) set(f fault) {
 	}
 	w.say("** %s %s%s", h.name, f, map[bool]string{true: fmt.Sprintf(", %d %%", h.loss)}[f == lossy])
 	was := h.fault
+	if was == lossy {
+		h.lossy = w.now
+	}
 	h.fault, h.good = f, time.Time{}
 	if f == works {
 		h.good, h.loss, h.late, h.after = w.now, 0, 0, 0
@@ -228,6 +232,9 @@ func (h *host) set(f fault) {
 		}
 	}
 }
+
+// goodSince tells whether the proxy has worked all the time since then.
+func (h *host) goodSince(t time.Time) bool { return !h.good.IsZero() && !h.good.After(t) }
 
 // reads tells whether what is sent to the proxy arrives there.
 func (h *host) reads() bool { return h.fault != off && h.fault != cut }
