@@ -95,3 +95,20 @@ func (r *registration) swept(t *registerTry) {
 func (a *Agent) forgetLeftovers(now time.Time) {
 	a.leftovers = slices.DeleteFunc(a.leftovers, func(o leftover) bool { return passed(now, o.until) })
 }
+
+// takenAway says that a registrar has removed our Contact at our wish. If it shares its memory with others, and
+// the Contact is that of a registration that stays, as by UDP, it is not known there either any more.
+func (r *registration) takenAway(now time.Time) {
+	a := r.leg.ln.a
+	for _, ln := range a.lines {
+		for _, l := range ln.legs() {
+			for _, o := range l.registrations() {
+				if o == r || o.leaving || !o.valid(now) || o.refreshAt.IsZero() || !sameContact(&o.bound, &r.bound) {
+					continue
+				}
+				o.refreshAt = earliest(o.refreshAt, now.Add(returnTime)) // and once for all that are removed together
+				a.agenda.set(o)
+			}
+		}
+	}
+}
