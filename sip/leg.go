@@ -258,6 +258,7 @@ func (l *leg) up(now time.Time, s Server) {
 	if l.bound && l.binding.same(s) && l.reg.bound.Host != "" && !l.reg.server.same(s) {
 		l.reg.moved(now)
 	}
+	l.reg.serverUp(now)
 	l.attend(now)
 }
 
@@ -376,7 +377,7 @@ func (l *leg) refusedTCP(now time.Time, addr netip.AddrPort) {
 // challenged takes in a 401 or 407 and tells whether to send the request again; else why not. At most
 // maxChallenges are followed for one request.
 func (l *leg) challenged(resp *sipmsg.Response, tries *int) (bool, string) {
-	again, why := l.session(resp.CSeq().MethodName).learn(resp)
+	again, why := l.session(resp.CSeq().MethodName).learn(resp, *tries > 0)
 	if *tries++; *tries > maxChallenges && again {
 		return false, "the server asks for credentials again and again"
 	}

@@ -28,6 +28,7 @@ var update = flag.Bool("update", false, "rewrite the transcripts in testdata")
 //	> opened, closed connection refused, unreachable a, dns …
 //	> up a b                      a and b answer REGISTER, OPTIONS, pings and connections by themselves from now on
 //	> dead a, refusing a, busy a  a says nothing at all, refuses what comes, answers 503
+//	> mute a                      a answers all but OPTIONS and pings
 func TestTranscripts(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*/*.txt")
 	if len(files) == 0 {
@@ -264,7 +265,7 @@ func (s *stage) command(line string) {
 				fmt.Fprintf(&s.out, "%8.3f       %s %s %s in use %v registered %v %s\n", s.at(), e.Name, e.Address, e.State, e.InUse, e.Registered, e.Cause)
 			}
 		}
-	case "up", "dead", "refusing", "busy":
+	case "up", "dead", "refusing", "busy", "mute":
 		for _, name := range words[1:] {
 			s.turn(name, words[0])
 		}
