@@ -104,7 +104,7 @@ type unbinding struct {
 
 // unbind removes what a server knows of us, after another has taken its place.
 func (r *registration) unbind(now time.Time, s Server, contact sipmsg.Uri) {
-	if e, ok := r.leg.servers.Entry(s); !ok || !e.Up {
+	if e, ok := r.leg.servers.Entry(s); ok && !e.Up {
 		r.stale = append(r.stale, contact) // it cannot be told; whoever shares its memory can
 		return
 	}
