@@ -27,7 +27,7 @@ type resolution struct {
 	a       *Agent
 	key     resolutionKey
 	locator *Locator
-	then    resolver // who waits for the first result; nil: it has been told
+	then    []resolver // who waits for the first result; none: it has been told
 	askedAt time.Time
 }
 
@@ -48,10 +48,14 @@ func (a *Agent) resolve(now time.Time, leg *leg, uri sipmsg.Uri, then resolver) 
 		proxy = uri.HostPort()
 	}
 	key := resolutionKey{strings.ToLower(proxy), t, leg.ln.cfg.PreferIPv6}
-	if i := slices.IndexFunc(a.resolutions, func(r *resolution) bool { return r.key == key && r.then == nil }); i >= 0 {
+	if i := slices.IndexFunc(a.resolutions, func(r *resolution) bool { return r.key == key }); i >= 0 {
 		r := a.resolutions[i]
 		r.askedAt = now
-		then.resolved(now, r.locator.Servers(), r.locator.Cause())
+		if r.then != nil {
+			r.then = append(r.then, then)
+		} else {
+			then.resolved(now, r.locator.Servers(), r.locator.Cause())
+		}
 		return
 	}
 	if !a.roomForResolution() {
@@ -66,7 +70,7 @@ func (a *Agent) resolve(now time.Time, leg *leg, uri sipmsg.Uri, then resolver) 
 		then.resolved(now, nil, err.Error())
 		return
 	}
-	r := &resolution{a: a, key: key, locator: l, then: then, askedAt: now}
+	r := &resolution{a: a, key: key, locator: l, then: []resolver{then}, askedAt: now}
 	a.resolutions = append(a.resolutions, r)
 	r.proceed(now, l.Start(now))
 }
@@ -102,7 +106,9 @@ func (r *resolution) proceed(now time.Time, questions []Question) {
 		if r.then = nil; len(servers) == 0 || r.locator.Next().IsZero() {
 			r.forget() // the next one may have better luck, or nothing had to be asked
 		}
-		then.resolved(now, servers, cause)
+		for _, t := range then {
+			t.resolved(now, servers, cause)
+		}
 	}
 	r.a.agenda.set(r)
 }
