@@ -32,9 +32,9 @@ type resolution struct {
 }
 
 type resolutionKey struct {
-	proxy      string
-	transport  Transport
-	preferIPv6 bool
+	proxy     string
+	transport Transport
+	families  [3]bool // PreferIPv6, NoIPv4, NoIPv6
 }
 
 // resolve tells then where requests to a URI go, at once if it names an address or was looked up before.
@@ -47,7 +47,7 @@ func (a *Agent) resolve(now time.Time, leg *leg, uri sipmsg.Uri, then resolver) 
 	if uri.Port != 0 {
 		proxy = uri.HostPort()
 	}
-	key := resolutionKey{strings.ToLower(proxy), t, leg.ln.cfg.PreferIPv6}
+	key := resolutionKey{strings.ToLower(proxy), t, [3]bool{leg.ln.cfg.PreferIPv6, leg.ln.cfg.NoIPv4, leg.ln.cfg.NoIPv6}}
 	if i := slices.IndexFunc(a.resolutions, func(r *resolution) bool { return r.key == key }); i >= 0 {
 		r := a.resolutions[i]
 		r.askedAt = now
@@ -64,7 +64,7 @@ func (a *Agent) resolve(now time.Time, leg *leg, uri sipmsg.Uri, then resolver) 
 	}
 	l, err := NewLocator(LocateConfig{
 		Proxy: proxy, Transport: string(t), UseSRV: true, AutoPrefix: true,
-		PreferIPv6: leg.ln.cfg.PreferIPv6, Random: a.random,
+		PreferIPv6: leg.ln.cfg.PreferIPv6, NoIPv4: leg.ln.cfg.NoIPv4, NoIPv6: leg.ln.cfg.NoIPv6, Random: a.random,
 	})
 	if err != nil {
 		then.resolved(now, nil, err.Error())
