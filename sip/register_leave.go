@@ -146,7 +146,7 @@ type unbinding struct {
 // unbind removes what a server knows of us, after another has taken its place.
 func (r *registration) unbind(now time.Time, s Server, contact sipmsg.Uri) {
 	r.leaveBehind(contact, s, now.Add(r.granted))
-	if e, ok := r.leg.servers.Entry(s); !ok || !e.Up {
+	if e, ok := r.leg.servers.Entry(s); ok && !e.Up {
 		return // it cannot be told now
 	}
 	(&unbinding{r: r, server: s, contact: contact}).send(now)
