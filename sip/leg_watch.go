@@ -11,6 +11,8 @@ import (
 const (
 	watchPace     = 200 * time.Millisecond // between requests to a server that owes an answer, by UDP
 	watchPatience = 2 * time.Second        // for one that is reached by a connection, which repeats by itself
+	watchFactor   = 8                      // longer, where answers have taken longer than an eighth of that
+	watchLongest  = 32 * time.Second       // 64 T1: no connection is waited for any longer
 	pongTime      = time.Second            // after a ping: then it is asked in so many words
 	returnTime    = time.Second            // between the probes of a server that comes back, and for the answer to one
 	confirmTime   = 10 * time.Minute       // of probes unanswered by a server that never answered any: it may drop OPTIONS
@@ -214,7 +216,8 @@ func (w *watch) options(now time.Time, pace time.Duration) {
 	case w.kind == watchReturn:
 		w.verdictAt = now.Add(max(returnTime, l.patience(w.server)))
 	case w.server.Transport.reliable():
-		w.verdictAt = latest(now.Add(pongTime), w.since.Add(watchPatience))
+		e, _ := l.servers.Entry(w.server)
+		w.verdictAt = latest(now.Add(pongTime), w.since.Add(min(max(watchPatience, watchFactor*e.slow), watchLongest)))
 	default:
 		w.verdictAt = now.Add(pace * time.Duration(max(1, l.servers.Enough(w.server)-w.unheard)))
 	}
@@ -310,6 +313,9 @@ func (w *watch) lives(now time.Time) {
 // alive says that the server in use, or one in doubt, has answered.
 func (w *watch) alive(now time.Time) {
 	w.giveUp(now)
+	if e, _ := w.leg.servers.Entry(w.server); w.server.Transport.reliable() && e.heard.After(w.since) {
+		w.leg.servers.Took(w.server, e.heard.Sub(w.since))
+	}
 	w.pinged, w.verdictAt, w.unheard = false, time.Time{}, 0
 	if w.kind == watchUse {
 		w.askAt = now.Add(w.leg.ln.cfg.ProbeIntvl)
@@ -368,14 +374,17 @@ func (w *watch) response(now time.Time, tx *clientTx, resp *sipmsg.Response) {
 	w.leg.ln.a.agenda.set(w)
 }
 
-func (w *watch) failed(now time.Time, tx *clientTx, _ int, cause string) {
+func (w *watch) failed(now time.Time, tx *clientTx, code int, cause string) {
 	if tx != w.tx {
 		return
 	}
 	w.tx = nil
-	if w.kind == watchReturn {
+	switch {
+	case w.kind == watchReturn:
 		w.bad(now)
 		return
+	case code == 408 && now.Before(w.verdictAt):
+		return // it has more time than timer F
 	}
 	w.verdictAt = time.Time{}
 	w.leg.down(now, w.server, cause)
