@@ -296,6 +296,32 @@ func (f *farEnd) requests(callID, method string) []farRequest {
 	return found
 }
 
+// speak sends sound to the latest call's media address until the call has ended or the function returned is called.
+func (f *farEnd) speak() (quiet func()) {
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	header, body := f.tap.newHeader(0), make([]byte, sampleRate/50)
+	go func() {
+		defer close(stopped)
+		pace := time.NewTicker(20 * time.Millisecond)
+		defer pace.Stop()
+		for c := f.latest(); !c.ended; c = f.latest() {
+			f.tap.send(c.media, header, body)
+			header.Marker = false
+			header.SequenceNumber++
+			header.Timestamp += uint32(len(body))
+			select {
+			case <-pace.C:
+			case <-stop:
+				return
+			}
+		}
+	}()
+	return func() {
+		close(stop)
+		<-stopped
+	}
+}
+
 // gaps looks at the RTP of one call that arrived from index start on: how many packets are missing between the first and
 // the last, and how many came.
 func (tap *rtpTap) gaps(start int) (missing, arrived int) {

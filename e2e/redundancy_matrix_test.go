@@ -186,14 +186,7 @@ func (c *cell) inCall(fault string) {
 	c.t.Helper()
 	at := c.marks()
 	id, _ := c.callOut("a call by a", c.pair.a)
-	quiet := make(chan struct{})
-	go func() { // half a second of sound, again and again
-		defer close(quiet)
-		for c.far.latest().media.IsValid() && !c.far.latest().ended {
-			c.far.tap.play(c.far.latest().media, 0, 20*time.Millisecond, noiseSamples(pcmu)[:sampleRate/2])
-		}
-	}()
-	defer func() { <-quiet }()
+	defer c.far.speak()()
 	c.phone.want("both hear each other", func(s status) bool { return s.newest().RTP.Rx > 25 && len(c.far.tap.received(0)) > 25 })
 	start := len(c.far.tap.received(0))
 	before, began := c.phone.status().newest(), time.Now()
