@@ -45,6 +45,7 @@ type watch struct {
 	confirms  bool      // OPTIONS went unanswered, as always; a REGISTER tells whether it is dead
 	good      int       // probes answered in a row
 	ready     bool      // it may be used again; the line is busy still
+	declined  bool      // its last answer to OPTIONS was that it does not serve
 }
 
 // attend sees to it that the servers are looked after that have to be.
@@ -359,6 +360,7 @@ func (w *watch) response(now time.Time, tx *clientTx, resp *sipmsg.Response) {
 	switch {
 	case w.kind != watchReturn:
 		w.alive(now)
+		w.declines(now, w.leg.refuses(resp.StatusCode))
 	case resp.StatusCode == 408 || resp.StatusCode == 503 || w.leg.refuses(resp.StatusCode):
 		w.bad(now)
 	default:
@@ -372,6 +374,16 @@ func (w *watch) response(now time.Time, tx *clientTx, resp *sipmsg.Response) {
 		}
 	}
 	w.leg.ln.a.agenda.set(w)
+}
+
+// declines takes in whether the server in use says to OPTIONS that it does not serve. That may be about OPTIONS
+// alone: what counts is its word on a registration, which is asked for once.
+func (w *watch) declines(now time.Time, it bool) {
+	if r := w.leg.reg; it && !w.declined && w.kind == watchUse && r.wanted() && r.valid(now) && !r.busy() {
+		w.leg.ln.logf("server %s answers OPTIONS as if it did not serve, and is asked to register", where(w.server.Transport, w.server.Addr))
+		r.begin(now)
+	}
+	w.declined = it
 }
 
 func (w *watch) failed(now time.Time, tx *clientTx, code int, cause string) {
