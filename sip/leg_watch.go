@@ -220,7 +220,11 @@ func (w *watch) judge(now time.Time) {
 	case !w.server.Transport.reliable() && w.tx != nil && w.tx.sends+w.unheard < l.servers.Enough(w.server):
 		w.verdictAt = now.Add(watchPace) // one repetition is on its way still
 	default:
-		cause := "it says nothing for " + now.Sub(w.since).Round(100*time.Millisecond).String()
+		silence := now.Sub(w.since).Round(100 * time.Millisecond)
+		cause := "it says nothing for " + silence.String()
+		if f := l.ln.a.flowKeys[flowKey{l.ln, w.server.Transport, w.server.Addr, w.server.TLSName}]; f != nil && f.state == flowOpening {
+			cause = f.unopened(silence)
+		}
 		if w.tx != nil {
 			w.tx.abandon(now)
 			w.tx = nil
