@@ -56,18 +56,7 @@ func drawLarge(base *canvas, p panel) {
 			c.banner(bottom(&r, c.px(46)), b)
 		}
 	}
-	switch {
-	case p.title:
-		c.list(r, p)
-	case p.reason != phone.Reason{}:
-		c.reason(r, p)
-	case len(p.lines) > 0:
-		c.lines(r, p.lines)
-	case p.typed:
-		c.number(r, p)
-	default:
-		c.call(r, p)
-	}
+	body(c, r, p)
 }
 
 func (c large) head(r image.Rectangle, p panel) {

@@ -2,6 +2,7 @@ package display
 
 import (
 	"fmt"
+	"image"
 	"strings"
 
 	"dialtone/phone"
@@ -340,4 +341,29 @@ func callerOf(v phone.View, name string) string {
 		return plainPeer(v.Caller)
 	}
 	return name
+}
+
+// A drawer draws what the middle of a pixel screen can show.
+type drawer interface {
+	list(image.Rectangle, panel)
+	reason(image.Rectangle, panel)
+	lines(image.Rectangle, []entry)
+	number(image.Rectangle, panel)
+	call(image.Rectangle, panel)
+}
+
+// body draws the middle of a screen: one thing, the first there is.
+func body(d drawer, r image.Rectangle, p panel) {
+	switch {
+	case p.title:
+		d.list(r, p)
+	case p.reason != phone.Reason{}:
+		d.reason(r, p)
+	case len(p.lines) > 0:
+		d.lines(r, p.lines)
+	case p.typed:
+		d.number(r, p)
+	default:
+		d.call(r, p)
+	}
 }

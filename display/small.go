@@ -37,18 +37,7 @@ func drawSmall(base *canvas, p panel, page int) {
 	} else if n := len(p.banners); n > 0 {
 		c.banner(bottom(&r, row7+1), p.banners[n-1])
 	}
-	switch {
-	case p.title:
-		c.list(r, p)
-	case p.reason != phone.Reason{}:
-		c.reason(r, p)
-	case len(p.lines) > 0:
-		c.lines(r, p.lines)
-	case p.typed:
-		c.number(r, p)
-	default:
-		c.call(r, p)
-	}
+	body(c, r, p)
 }
 
 func (c small) icon(r image.Rectangle, i icon, front ink) {

@@ -36,7 +36,8 @@ type parts struct {
 	addrs     []netip.Addr // of this machine
 	route     func(remote netip.Addr) netip.Addr
 	settings  config.Settings
-	profile   string // -profile
+	answers   []sip.Answer // what the DNS said in an earlier run
+	profile   string       // -profile
 	random    io.Reader
 	record    *recorder
 	keeper    func(ctx context.Context, mail func(any)) keeper
@@ -114,6 +115,7 @@ func newLoop(p parts) *loop {
 	if l.trust == nil {
 		l.trust = func(string) {}
 	}
+	l.memory.first = p.answers
 	l.provided.flag, l.provided.rule = p.profile, p.profile
 	if p.profile == "" {
 		l.provided.rule = p.settings.Provisioning.ProfileRule

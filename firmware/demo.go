@@ -39,6 +39,7 @@ const (
 	demoExpires = 20 * time.Second // of registrations: what breaks is noticed while somebody looks
 	demoTTL     = 10 * time.Second // of DNS records
 	demoTries   = 32               // ports tried for SIP
+	demoBlocks  = 16               // blocks of addresses tried: so many demonstrations run side by side
 	sipPort     = 5060
 )
 
@@ -92,26 +93,25 @@ var demoSetups = []demoSetup{
 }
 
 // A demoNetwork is where the parts of the demonstration live: loopback addresses of their own where the
-// system has them (Linux), else all at one.
+// system has them (Linux), else all at one. No other demonstration uses them until it is closed.
 type demoNetwork struct {
 	proxies, handsets []netip.Addr
 	names, voices     netip.Addr
+	claim             io.Closer // shows others that the block is taken
 }
 
 func newDemoNetwork() demoNetwork {
-	one := netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	at := func(last byte) netip.Addr {
-		a := netip.AddrFrom4([4]byte{127, 0, 0, last})
-		c, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, 0)))
-		if err != nil {
-			return one
+	for block := range byte(demoBlocks) {
+		at := func(last byte) netip.Addr { return netip.AddrFrom4([4]byte{127, 0, block, last}) }
+		claim, err := net.Listen("tcp4", netip.AddrPortFrom(at(10), sipPort).String())
+		if err == nil {
+			return demoNetwork{
+				proxies: []netip.Addr{at(11), at(12)}, handsets: []netip.Addr{at(21), at(22)}, names: at(53), voices: at(30), claim: claim,
+			}
 		}
-		c.Close()
-		return a
 	}
-	return demoNetwork{
-		proxies: []netip.Addr{at(11), at(12)}, handsets: []netip.Addr{at(21), at(22)}, names: at(53), voices: at(30),
-	}
+	one := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	return demoNetwork{proxies: []netip.Addr{one, one}, handsets: []netip.Addr{one, one}, names: one, voices: one, claim: io.NopCloser(nil)}
 }
 
 // demo runs the demonstration until ctx ends.
@@ -127,6 +127,7 @@ func demo(ctx context.Context, opt demoOptions, stdout, stderr io.Writer) error 
 		password = crand.Text()[:passwordSize]
 	}
 	at := newDemoNetwork()
+	defer at.claim.Close()
 	ca, err := exchange.NewTestCA(demoDomain)
 	if err != nil {
 		return fmt.Errorf("making a certificate for the proxies: %w", err)

@@ -50,7 +50,11 @@ func startDemo(t *testing.T) *demoRun {
 	d.await("it prints its addresses", func() bool { return strings.Contains(d.out.String(), "Ctrl-C") || len(d.done) > 0 })
 	urls := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindAllString(d.out.String(), -1)
 	if len(urls) < 4 {
-		t.Fatalf("it says %q, and %q", d.out.String(), errs.String())
+		var cause error
+		if len(d.done) > 0 {
+			cause = <-d.done
+		}
+		t.Fatalf("it says %q, and %q, and ended with %v", d.out.String(), errs.String(), cause)
 	}
 	d.control, d.ann, d.bob = urls[0], urls[1], urls[2]
 	d.password = regexp.MustCompile(`password (\S+)`).FindStringSubmatch(d.out.String())[1]

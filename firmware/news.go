@@ -69,6 +69,8 @@ func (l *loop) heard(now time.Time, ev sip.Event) {
 		l.tell(phone.Line{Number: ev.Line, State: phone.LineState(ev.State), Cause: registrationReason(ev)})
 	case sip.Notify:
 		l.notified(now, ev)
+	case sip.Found:
+		l.remember(now, ev.Answers)
 	default:
 		panic(fmt.Sprintf("firmware: nobody hears %T", ev))
 	}

@@ -288,7 +288,9 @@ func (e *Engine) Stats(id int) Stats {
 
 // PlayTone plays the tone of that name in the plan, in place of the one before. It ends by itself when
 // its script says so.
-func (e *Engine) PlayTone(name string) error {
+func (e *Engine) PlayTone(name string) error { return e.playOn(&e.tone, name) }
+
+func (e *Engine) playOn(to *player, name string) error {
 	t, ok := e.plan().Tone(name)
 	if !ok {
 		return fmt.Errorf("there is no tone %q", name)
@@ -296,7 +298,7 @@ func (e *Engine) PlayTone(name string) error {
 	p := compileTone(t)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.tone.play(p)
+	to.play(p)
 	e.work.Broadcast()
 	return nil
 }
@@ -309,18 +311,7 @@ func (e *Engine) StopTone() {
 }
 
 // PlayBeep is PlayTone beside the tone: both are heard, and the voice under them.
-func (e *Engine) PlayBeep(name string) error {
-	t, ok := e.plan().Tone(name)
-	if !ok {
-		return fmt.Errorf("there is no tone %q", name)
-	}
-	p := compileTone(t)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.beep.play(p)
-	e.work.Broadcast()
-	return nil
-}
+func (e *Engine) PlayBeep(name string) error { return e.playOn(&e.beep, name) }
 
 // StopBeep ends what PlayBeep plays.
 func (e *Engine) StopBeep() {

@@ -24,6 +24,7 @@ type Agent struct {
 	lines       []*line // by number
 	retired     []*line // replaced, but not done yet
 	resolutions []*resolution
+	known       []Answer // as last told by Found
 
 	calls   map[ID]*call
 	dialogs map[dialogKey]*call
@@ -91,6 +92,9 @@ func (a *Agent) Step(now time.Time, in Input) Output {
 	a.out = Output{}
 	if !a.started {
 		a.started = true
+		if r, ok := in.(Recall); ok {
+			a.known = r.Answers
+		}
 		for _, cfg := range a.cfg.Lines {
 			a.addLine(now, cfg, nil)
 		}
@@ -117,7 +121,7 @@ func (a *Agent) input(now time.Time, in Input) {
 		a.unreachable(now, in)
 	case Answer:
 		a.dnsAnswered(now, in)
-	case Tick:
+	case Tick, Recall:
 	case Configure:
 		a.configure(now, in.Config)
 	case AddressChanged:
@@ -225,6 +229,7 @@ func (a *Agent) configure(now time.Time, cfg Config) {
 		}
 		a.addLine(now, want, before)
 	}
+	a.found()
 }
 
 func (a *Agent) retire(now time.Time, ln *line) {
@@ -276,9 +281,15 @@ func (a *Agent) dnsAnswered(now time.Time, in Answer) {
 		}
 	}
 	for _, r := range slices.Clone(a.resolutions) {
-		if r.locator != nil {
+		if r.locator != nil { // forgotten meanwhile
 			r.proceed(now, r.locator.Answer(now, in))
 		}
+	}
+}
+
+func (a *Agent) query(questions []Question) {
+	for _, q := range questions {
+		a.net(Query{q})
 	}
 }
 

@@ -117,6 +117,9 @@ type (
 		Cause    string
 	}
 
+	// Recall brings what Found told in an earlier run of the phone. It has to be the first input.
+	Recall struct{ Answers []Answer }
+
 	// Tick says that time has passed.
 	Tick struct{}
 	// Configure brings new settings. Lines that did not change are left alone, calls go on.
@@ -173,6 +176,7 @@ func (Opened) input()         {}
 func (Closed) input()         {}
 func (Unreachable) input()    {}
 func (Answer) input()         {}
+func (Recall) input()         {}
 func (Tick) input()           {}
 func (Configure) input()      {}
 func (AddressChanged) input() {}
@@ -254,6 +258,9 @@ type (
 		Cause  string
 		Server string
 	}
+	// Found is everything the DNS said that led to the servers of the lines, when it has changed: to be
+	// kept for Recall, so that they are found too where no name server answers.
+	Found struct{ Answers []Answer }
 	// Notify is an unsolicited NOTIFY for a line, already answered: "message-summary", "check-sync",
 	// "resync", "reboot" and their like. Params is what followed the event's name: "profile=http://…".
 	Notify struct {
@@ -275,6 +282,7 @@ func (Reanswered) event()   {}
 func (InfoReceived) event() {}
 func (Ended) event()        {}
 func (Registration) event() {}
+func (Found) event()        {}
 func (Notify) event()       {}
 
 // Output is what one step led to. Log has one sentence per decision, without secrets.

@@ -81,7 +81,7 @@ func (r *inDialog) response(now time.Time, tx *clientTx, resp *sipmsg.Response) 
 			return
 		}
 	} else {
-		l.session(r.method).learn(resp)
+		l.session(r.method).learn(resp, false)
 	}
 	r.tx = nil
 	after, _ := seconds(resp, "Retry-After")

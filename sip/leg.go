@@ -73,7 +73,9 @@ func newLeg(ln *line, name, proxy, outbound string) *leg {
 		if outbound != "" {
 			l.cause = "Outbound Proxy: " + err.Error()
 		}
+		return l
 	}
+	l.locator.Recall(ln.a.known)
 	return l
 }
 
@@ -90,9 +92,7 @@ func (l *leg) start(now time.Time) {
 }
 
 func (l *leg) ask(questions []Question) {
-	for _, q := range questions {
-		l.ln.a.net(Query{q})
-	}
+	l.ln.a.query(questions)
 	l.ln.a.agenda.set(l)
 }
 
@@ -111,6 +111,7 @@ func (l *leg) relocated(now time.Time) {
 	}
 	first := !l.located
 	l.located = true
+	l.ln.a.found()
 	list := l.eligible(l.locator.Servers())
 	if !slices.Equal(list, l.list) {
 		l.list = list
@@ -120,7 +121,11 @@ func (l *leg) relocated(now time.Time) {
 		for _, s := range list {
 			names = append(names, where(s.Transport, s.Addr))
 		}
-		if len(list) > 0 {
+		switch {
+		case len(list) == 0:
+		case l.locator.Remembered():
+			l.ln.logf("no name server answers; servers of %s as last known: %s", l.locator.Domain(), strings.Join(names, ", "))
+		default:
 			l.ln.logf("servers of %s: %s", l.locator.Domain(), strings.Join(names, ", "))
 		}
 	}
@@ -154,6 +159,12 @@ func (l *leg) relocated(now time.Time) {
 	}
 	l.attend(now)
 	l.standBy(now)
+}
+
+// hurry says that somebody waits for a server to be found: what is remembered is good enough then.
+func (l *leg) hurry(now time.Time) {
+	l.ask(l.locator.Hurry(now))
+	l.relocated(now)
 }
 
 // eligible are the servers that back each other up: all, or with Proxy_Redundancy_Method "Based on SRV
@@ -247,6 +258,7 @@ func (l *leg) up(now time.Time, s Server) {
 	if l.bound && l.binding.same(s) && l.reg.bound.Host != "" && !l.reg.server.same(s) {
 		l.reg.moved(now)
 	}
+	l.reg.serverUp(now)
 	l.attend(now)
 }
 
@@ -365,7 +377,7 @@ func (l *leg) refusedTCP(now time.Time, addr netip.AddrPort) {
 // challenged takes in a 401 or 407 and tells whether to send the request again; else why not. At most
 // maxChallenges are followed for one request.
 func (l *leg) challenged(resp *sipmsg.Response, tries *int) (bool, string) {
-	again, why := l.session(resp.CSeq().MethodName).learn(resp)
+	again, why := l.session(resp.CSeq().MethodName).learn(resp, *tries > 0)
 	if *tries++; *tries > maxChallenges && again {
 		return false, "the server asks for credentials again and again"
 	}

@@ -11,8 +11,11 @@ import (
 const (
 	watchPace     = 200 * time.Millisecond // between requests to a server that owes an answer, by UDP
 	watchPatience = 2 * time.Second        // for one that is reached by a connection, which repeats by itself
+	watchFactor   = 8                      // longer, where answers have taken longer than an eighth of that
+	watchLongest  = 32 * time.Second       // 64 T1: no connection is waited for any longer
 	pongTime      = time.Second            // after a ping: then it is asked in so many words
 	returnTime    = time.Second            // between the probes of a server that comes back, and for the answer to one
+	confirmTime   = 10 * time.Minute       // of probes unanswered by a server that never answered any: it may drop OPTIONS
 )
 
 type watchKind uint8
@@ -36,10 +39,12 @@ type watch struct {
 	since     time.Time // the beginning of its silence
 	tx        *clientTx // an OPTIONS under way
 	paced     time.Duration
-	unheard   int  // requests of others it left unanswered
-	pinged    bool // a ping waits for its pong
-	good      int  // probes answered in a row
-	ready     bool // it may be used again; the line is busy still
+	unheard   int       // requests of others it left unanswered
+	pinged    bool      // a ping waits for its pong
+	confirmAt time.Time // when a REGISTER tells whether a server that is to come back does
+	confirms  bool      // OPTIONS went unanswered, as always; a REGISTER tells whether it is dead
+	good      int       // probes answered in a row
+	ready     bool      // it may be used again; the line is busy still
 }
 
 // attend sees to it that the servers are looked after that have to be.
@@ -112,6 +117,7 @@ func (w *watch) start(now time.Time, e Entry) {
 		if !e.Up {
 			w.askAt = latest(now, e.Since.Add(cfg.FallbackIntvl), e.Until)
 		}
+		w.confirmAt = w.askAt.Add(confirmTime)
 		if cfg.ProbeIntvl == 0 && w.waitsForRefresh() {
 			w.askAt = time.Time{} // the next refresh looks
 		}
@@ -172,15 +178,28 @@ func (w *watch) ask(now time.Time) {
 		w.since = now
 		if f := l.bindingFlow(); f != nil && f.Transport.reliable() {
 			// RFC 5626 section 3.5.1, whether or not the server has announced it.
-			w.pinged, w.verdictAt = true, now.Add(pongTime)
 			f.send(now, []byte("\r\n\r\n"))
+			if w.dropsOptions() {
+				w.askAt = now.Add(l.ln.cfg.ProbeIntvl) // the system notices when nobody takes the ping
+			} else {
+				w.pinged, w.verdictAt = true, now.Add(pongTime)
+			}
 			return
 		}
-		w.options(now, watchPace)
+		if !w.dropsOptions() {
+			w.options(now, watchPace)
+		}
 	case watchDoubt:
+		if w.dropsOptions() {
+			w.dead(now)
+			return
+		}
+		if f := l.flowOf(w.server); f != nil && f.state == flowOpen && f.Transport.reliable() {
+			f.send(now, []byte("\r\n\r\n"))
+		}
 		w.options(now, watchPace)
 	case watchReturn:
-		if l.ln.cfg.ProbeIntvl == 0 {
+		if l.ln.cfg.ProbeIntvl == 0 || w.dropsOptions() {
 			l.goHome(now, w)
 			return
 		}
@@ -197,7 +216,8 @@ func (w *watch) options(now time.Time, pace time.Duration) {
 	case w.kind == watchReturn:
 		w.verdictAt = now.Add(max(returnTime, l.patience(w.server)))
 	case w.server.Transport.reliable():
-		w.verdictAt = latest(now.Add(pongTime), w.since.Add(watchPatience))
+		e, _ := l.servers.Entry(w.server)
+		w.verdictAt = latest(now.Add(pongTime), w.since.Add(min(max(watchPatience, watchFactor*e.slow), watchLongest)))
 	default:
 		w.verdictAt = now.Add(pace * time.Duration(max(1, l.servers.Enough(w.server)-w.unheard)))
 	}
@@ -210,6 +230,11 @@ func (w *watch) judge(now time.Time) {
 	e, _ := l.servers.Entry(w.server)
 	silent := e.heard.Before(w.since)
 	switch {
+	case w.confirms: // what comes later proves nothing about now
+		w.confirms, w.askAt = false, now.Add(l.ln.cfg.ProbeIntvl)
+	case w.kind == watchReturn && e.options == optionsUnknown && passed(now, w.confirmAt):
+		w.giveUp(now)
+		l.goHome(now, w)
 	case w.kind == watchReturn:
 		w.bad(now)
 	case !silent:
@@ -219,32 +244,83 @@ func (w *watch) judge(now time.Time) {
 		w.options(now, watchPace)
 	case !w.server.Transport.reliable() && w.tx != nil && w.tx.sends+w.unheard < l.servers.Enough(w.server):
 		w.verdictAt = now.Add(watchPace) // one repetition is on its way still
+	case w.kind == watchUse && e.options == optionsUnknown:
+		w.confirm(now)
 	default:
-		silence := now.Sub(w.since).Round(100 * time.Millisecond)
-		cause := "it says nothing for " + silence.String()
-		if f := l.ln.a.flowKeys[flowKey{l.ln, w.server.Transport, w.server.Addr, w.server.TLSName}]; f != nil && f.state == flowOpening {
-			cause = f.unopened(silence)
-		}
-		if w.tx != nil {
-			w.tx.abandon(now)
-			w.tx = nil
-		}
-		f := l.flowOf(w.server)
-		l.down(now, w.server, cause)
-		if f != nil {
-			// The connection leads nowhere; closing it moves what still waits on it.
-			l.ln.a.net(Close{f.ID})
-			l.ln.a.flowGone(now, f, cause)
-		}
+		w.dead(now)
 	}
+}
+
+// dead says that the server has been silent for long enough.
+func (w *watch) dead(now time.Time) {
+	l := w.leg
+	silence := now.Sub(w.since).Round(100 * time.Millisecond)
+	cause := "it says nothing for " + silence.String()
+	if w.kind == watchDoubt && w.dropsOptions() {
+		cause = "it does not answer"
+	}
+	if f := l.ln.a.flowKeys[flowKey{l.ln, w.server.Transport, w.server.Addr, w.server.TLSName}]; f != nil && f.state == flowOpening {
+		cause = f.unopened(silence)
+	}
+	w.giveUp(now)
+	f := l.flowOf(w.server)
+	l.down(now, w.server, cause)
+	if f != nil {
+		// The connection leads nowhere; closing it moves what still waits on it.
+		l.ln.a.net(Close{f.ID})
+		l.ln.a.flowGone(now, f, cause)
+	}
+}
+
+// giveUp ends an OPTIONS under way.
+func (w *watch) giveUp(now time.Time) {
+	if w.tx.underWay() {
+		w.tx.abandon(now)
+	}
+	w.tx = nil
+}
+
+// dropsOptions tells whether the server is known to leave OPTIONS unanswered while it lives.
+func (w *watch) dropsOptions() bool {
+	e, _ := w.leg.servers.Entry(w.server)
+	return e.options == optionsDropped
+}
+
+// confirm asks a server that has never answered an OPTIONS for what it is there for, before it is held
+// for dead.
+func (w *watch) confirm(now time.Time) {
+	l := w.leg
+	w.giveUp(now)
+	w.pinged = false
+	e, _ := l.servers.Entry(w.server)
+	switch {
+	case !l.reg.wanted():
+		w.lives(now) // nothing says that it is dead
+		return
+	case !l.reg.valid(now) || !e.Up:
+		w.askAt = now.Add(l.ln.cfg.ProbeIntvl) // the registration goes on by its own law
+		return
+	case !l.reg.busy():
+		l.reg.begin(now)
+	}
+	w.confirms, w.verdictAt = true, now.Add(watchPatience)
+}
+
+// lives says that a server has answered something else than the OPTIONS it was asked.
+func (w *watch) lives(now time.Time) {
+	w.confirms = false
+	w.leg.servers.Habit(w.server, optionsDropped)
+	w.leg.ln.logf("server %s answers no OPTIONS, and is not asked any more", where(w.server.Transport, w.server.Addr))
+	w.alive(now)
 }
 
 // alive says that the server in use, or one in doubt, has answered.
 func (w *watch) alive(now time.Time) {
-	if w.tx != nil && w.tx.underWay() {
-		w.tx.abandon(now)
+	w.giveUp(now)
+	if e, _ := w.leg.servers.Entry(w.server); w.server.Transport.reliable() && e.heard.After(w.since) {
+		w.leg.servers.Took(w.server, e.heard.Sub(w.since))
 	}
-	w.tx, w.pinged, w.verdictAt, w.unheard = nil, false, time.Time{}, 0
+	w.pinged, w.verdictAt, w.unheard = false, time.Time{}, 0
 	if w.kind == watchUse {
 		w.askAt = now.Add(w.leg.ln.cfg.ProbeIntvl)
 	}
@@ -253,10 +329,8 @@ func (w *watch) alive(now time.Time) {
 
 // bad says that a server that was to come back does not answer as it should.
 func (w *watch) bad(now time.Time) {
-	if w.tx != nil && w.tx.underWay() {
-		w.tx.abandon(now)
-	}
-	w.tx, w.good, w.ready, w.verdictAt = nil, 0, false, time.Time{}
+	w.giveUp(now)
+	w.good, w.ready, w.verdictAt = 0, false, time.Time{}
 	w.askAt = now.Add(w.leg.ln.cfg.ProbeIntvl)
 	w.leg.ln.a.agenda.set(w)
 }
@@ -304,14 +378,17 @@ func (w *watch) response(now time.Time, tx *clientTx, resp *sipmsg.Response) {
 	w.leg.ln.a.agenda.set(w)
 }
 
-func (w *watch) failed(now time.Time, tx *clientTx, _ int, cause string) {
+func (w *watch) failed(now time.Time, tx *clientTx, code int, cause string) {
 	if tx != w.tx {
 		return
 	}
 	w.tx = nil
-	if w.kind == watchReturn {
+	switch {
+	case w.kind == watchReturn:
 		w.bad(now)
 		return
+	case code == 408 && now.Before(w.verdictAt):
+		return // it has more time than timer F
 	}
 	w.verdictAt = time.Time{}
 	w.leg.down(now, w.server, cause)
@@ -321,9 +398,12 @@ func (w *watch) failed(now time.Time, tx *clientTx, _ int, cause string) {
 func (l *leg) hears(now time.Time, s Server, code, sent int, rtt time.Duration) {
 	l.servers.Heard(s, now, sent, rtt)
 	w := l.watchOf(s)
-	if w != nil && w.kind == watchDoubt {
+	switch {
+	case w != nil && w.kind == watchDoubt:
 		l.ln.logf("server %s lives", where(s.Transport, s.Addr))
 		l.attend(now)
+	case w != nil && w.confirms:
+		w.lives(now)
 	}
 	if !l.refuses(code) && (w == nil || w.kind != watchReturn) {
 		l.up(now, s)
@@ -333,9 +413,10 @@ func (l *leg) hears(now time.Time, s Server, code, sent int, rtt time.Duration) 
 // hearsFrom notes that something came by a flow.
 func (l *leg) hearsFrom(now time.Time, f *flow) {
 	for _, s := range l.list {
-		if s.Addr == f.Remote && s.Transport == f.Transport {
+		if s.Addr == f.Remote && s.Transport == f.Transport && (s.Transport == UDP || s.TLSName == f.tlsName) {
 			l.servers.Heard(s, now, 0, 0)
 			if w := l.watchOf(s); w != nil && w.kind == watchUse && w.pinged {
+				l.servers.Habit(s, optionsAnswered) // whoever answers pings is missed when they are not
 				w.alive(now)
 			}
 		}
@@ -370,8 +451,8 @@ func (l *leg) unwilling(now time.Time, s Server, cause string, after time.Durati
 	l.down(now, s, cause)
 	if after > 0 {
 		l.servers.Rest(s, now.Add(min(after, maxRetryAfter)))
-		l.rewatch(now, s)
 	}
+	l.rewatch(now, s)
 }
 
 // rewatch plans the watch over a server anew.

@@ -80,6 +80,7 @@ func (ln *line) reconfigured(now time.Time, cfg Line) {
 	}
 	for _, l := range ln.legs() {
 		l.servers.Again = cfg.FallbackIntvl <= 0
+		l.stopWatching() // each watch was planned by the parameters of before
 		if l.locator != nil {
 			l.relocated(now)
 		}

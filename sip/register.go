@@ -266,7 +266,7 @@ func (t *registerTry) response(now time.Time, tx *clientTx, resp *sipmsg.Respons
 	moved := r.seen(t, tx, resp)
 	switch {
 	case code < 300:
-		l.auth.learn(resp)
+		l.auth.learn(resp, false)
 		r.success(now, t, resp, moved)
 	case code == 401 || code == 407:
 		if again, why := l.challenged(resp, &t.tries); again {
@@ -337,8 +337,15 @@ func (t *registerTry) failed(now time.Time, tx *clientTx, code int, cause string
 	lost := slices.Contains(r.late, t)
 	left := r.drop(t)
 	l.down(now, t.server, cause)
-	if lost || left || t.home || r.busy() {
+	if t.home {
+		l.rewatch(now, t.server) // its penalty begins anew
+	}
+	if lost || left || r.busy() {
 		return // it was one of several, or the registration has moved along
+	}
+	if t.home {
+		r.stay(now)
+		return
 	}
 	r.next(now, code, cause, 0, true)
 }
@@ -356,7 +363,11 @@ func (r *registration) refused(now time.Time, t *registerTry, code int, cause st
 		l.ln.logf("%s does not register us: %d %s", where(t.server.Transport, t.server.Addr), code, cause)
 		l.unwilling(now, t.server, "it answers "+strconv.Itoa(code)+" to REGISTER", after)
 	}
-	if lost || left || t.home || r.busy() {
+	if lost || left || r.busy() {
+		return
+	}
+	if t.home {
+		r.stay(now)
 		return
 	}
 	if backup {
@@ -364,6 +375,14 @@ func (r *registration) refused(now time.Time, t *registerTry, code int, cause st
 		return
 	}
 	r.fail(now, code, cause, after)
+}
+
+// stay keeps the registration where it is, after a better server did not take it. Where that was asked in the
+// place of a refresh, the refresh is still due.
+func (r *registration) stay(now time.Time) {
+	if r.refreshAt.IsZero() && r.retryAt.IsZero() {
+		r.ask(now, r.at())
+	}
 }
 
 // next asks a server that was not asked yet, after another had failed; if there is none the registration has.
@@ -418,9 +437,11 @@ func (r *registration) success(now time.Time, t *registerTry, resp *sipmsg.Respo
 	l.ln.a.agenda.set(r)
 	if r.standby && r.toUse {
 		l.settleOn(now, r.fixed)
-	} else if before.Host != "" && !old.same(t.server) && (t.home || late) {
+	} else if before.Host != "" && (t.home || late) {
 		l.settleOn(now, t.server)
-		r.unbind(now, old, before)
+		if !old.same(t.server) {
+			r.unbind(now, old, before)
+		}
 	} else if !r.standby && !l.binding.same(t.server) {
 		if e, ok := l.servers.Entry(l.binding); !ok || !e.Up {
 			l.settleOn(now, t.server)

@@ -125,3 +125,14 @@ func (r *registration) serverDown(now time.Time, s Server) {
 	r.refreshAt = earliest(r.refreshAt, now.Add(t.RegRetryIntvl+r.leg.ln.a.randomUpTo(t.RegRetryIntvl/10)))
 	r.leg.ln.a.agenda.set(r)
 }
+
+// serverUp hurries the next REGISTER when the last one failed because nobody answered, and now somebody
+// does. Phones that see that at one time do not all come at once.
+func (r *registration) serverUp(now time.Time) {
+	if r.busy() || r.state != regFailed || r.code != 0 || r.retryAt.IsZero() {
+		return
+	}
+	a := r.leg.ln.a
+	r.retryAt = earliest(r.retryAt, now.Add(a.randomUpTo(a.cfg.Timers.RegRetryIntvl/10)))
+	a.agenda.set(r)
+}

@@ -266,9 +266,15 @@ func (tx *clientTx) hear(now time.Time, resp *sipmsg.Response) {
 		sent = tx.sends
 		if tx.method != sipmsg.INVITE || resp.StatusCode == 100 {
 			rtt = now.Sub(tx.lastAt)
+			if tx.flow.Transport.reliable() {
+				tx.leg.servers.Took(tx.server, rtt)
+			}
 		}
 	}
 	tx.heard, tx.hedgeAt = true, time.Time{}
+	if tx.method == sipmsg.OPTIONS {
+		tx.leg.servers.Habit(tx.server, optionsAnswered)
+	}
 	tx.leg.hears(now, tx.server, resp.StatusCode, sent, rtt)
 }
 

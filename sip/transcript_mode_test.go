@@ -6,7 +6,9 @@ import (
 	sipmsg "github.com/emiago/sipgo/sip"
 )
 
-// turn makes a peer act by itself: up, dead, refusing or busy. A connection to one that refuses is reset.
+// turn makes a peer act by itself: up, dead, refusing, busy (503),
+// mute (it answers all but OPTIONS and pings) or stalled (it accepts connections and says nothing in the TLS
+// handshake). A connection to one that refuses is reset.
 func (s *stage) turn(name, mode string) {
 	s.modes[name] = mode
 	if mode != "refusing" {
@@ -30,7 +32,8 @@ func (s *stage) actOn(h heard) {
 		})
 	case mode == "busy" && h.req.Method != sipmsg.ACK:
 		s.acts = append(s.acts, func() { s.reply(&h, 503, nil, nil) })
-	case mode == "up" && byItself:
+	case mode == "mute" && h.req.Method == sipmsg.OPTIONS:
+	case (mode == "up" || mode == "mute") && byItself:
 		s.acts = append(s.acts, func() { s.reply(&h, 200, nil, nil) })
 	}
 }
@@ -39,10 +42,13 @@ func (s *stage) actOn(h heard) {
 func (s *stage) actOnOpen(n Open) {
 	name := s.names[n.Remote.Addr()]
 	switch s.modes[name] {
-	case "up", "busy":
+	case "up", "mute", "busy":
 		s.acts = append(s.acts, func() { s.opened(nil) })
 	case "refusing":
 		s.acts = append(s.acts, func() { s.closed("connection refused") })
+	case "stalled":
+		s.opens = s.opens[:len(s.opens)-1]
+		s.acts = append(s.acts, func() { s.step(Connected{n.ID}) })
 	case "dead":
 		s.opens = s.opens[:len(s.opens)-1]
 	}

@@ -20,11 +20,8 @@ const (
 
 // cfgXML dumps the settings as a profile, secrets left out (reference B.12).
 func (s *Server) cfgXML(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := ask(r)
-	defer cancel()
-	settings, err := s.config.Source.Settings(ctx)
-	if err != nil {
-		s.silent(w, r, err)
+	settings, ok := s.askSettings(w, r)
+	if !ok {
 		return
 	}
 	w.Header().Set("Content-Type", "text/xml; charset=utf-8")
@@ -33,11 +30,8 @@ func (s *Server) cfgXML(w http.ResponseWriter, r *http.Request) {
 
 // statusXML is the state in XML. The reference documents little of it (C.4), so names are its labels.
 func (s *Server) statusXML(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := ask(r)
-	defer cancel()
-	status, err := s.config.Source.Status(ctx)
-	if err != nil {
-		s.silent(w, r, err)
+	status, ok := s.askStatus(w, r)
+	if !ok {
 		return
 	}
 	w.Header().Set("Content-Type", "text/xml; charset=utf-8")
@@ -148,11 +142,8 @@ func (s *Server) reboot(w http.ResponseWriter, r *http.Request) {
 // with the reference. A browser may have been told to by any page or mail, so it has to confirm with
 // a POST, which it sends with its origin.
 func (s *Server) direct(w http.ResponseWriter, r *http.Request, c Command, what string) {
-	ctx, cancel := ask(r)
-	settings, err := s.config.Source.Settings(ctx)
-	cancel()
-	if err != nil {
-		s.silent(w, r, err)
+	settings, ok := s.askSettings(w, r)
+	if !ok {
 		return
 	}
 	if value, _ := settings.Get(directAction); value != "Yes" {

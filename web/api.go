@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"dialtone/config"
 )
 
 // Implementation constants.
@@ -52,12 +54,33 @@ func (s *Server) run(w http.ResponseWriter, r *http.Request, c Command, extra ti
 	return result, false
 }
 
-func (s *Server) status(w http.ResponseWriter, r *http.Request) {
+// askSettings is what the settings are; false: the phone does not say, and r is answered.
+func (s *Server) askSettings(w http.ResponseWriter, r *http.Request) (config.Settings, bool) {
+	ctx, cancel := ask(r)
+	defer cancel()
+	settings, err := s.config.Source.Settings(ctx)
+	if err != nil {
+		s.silent(w, r, err)
+		return settings, false
+	}
+	return settings, true
+}
+
+// askStatus is how the phone is; false: it does not say, and r is answered.
+func (s *Server) askStatus(w http.ResponseWriter, r *http.Request) (Status, bool) {
 	ctx, cancel := ask(r)
 	defer cancel()
 	status, err := s.config.Source.Status(ctx)
 	if err != nil {
 		s.silent(w, r, err)
+		return status, false
+	}
+	return status, true
+}
+
+func (s *Server) status(w http.ResponseWriter, r *http.Request) {
+	status, ok := s.askStatus(w, r)
+	if !ok {
 		return
 	}
 	answer(w, http.StatusOK, status)

@@ -217,11 +217,8 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.events.leave(c)
 
-	ctx, cancel := ask(r)
-	status, err := s.config.Source.Status(ctx)
-	cancel()
-	if err != nil {
-		s.silent(w, r, err)
+	status, ok := s.askStatus(w, r)
+	if !ok {
 		return
 	}
 	out := http.NewResponseController(w)

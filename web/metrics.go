@@ -71,11 +71,8 @@ func bit(b bool) string {
 
 // metrics answers with the state as OpenMetrics text.
 func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := ask(r)
-	defer cancel()
-	status, err := s.config.Source.Status(ctx)
-	if err != nil {
-		s.silent(w, r, err)
+	status, ok := s.askStatus(w, r)
+	if !ok {
 		return
 	}
 	var x exposition

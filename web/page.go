@@ -64,11 +64,8 @@ func (s *Server) startData(w http.ResponseWriter, r *http.Request) (startData, b
 	if !ok {
 		return startData{}, false
 	}
-	ctx, cancel := ask(r)
-	defer cancel()
-	status, err := s.config.Source.Status(ctx)
-	if err != nil {
-		s.silent(w, r, err)
+	status, ok := s.askStatus(w, r)
+	if !ok {
 		return startData{}, false
 	}
 	who, _ := r.Context().Value(loginKey{}).(login)

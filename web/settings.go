@@ -20,11 +20,8 @@ type parameter struct {
 
 // parameters answers with every parameter that is on a page, or with those asked for: ?tag=Proxy_1_&tag=….
 func (s *Server) parameters(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := ask(r)
-	defer cancel()
-	settings, err := s.config.Source.Settings(ctx)
-	if err != nil {
-		s.silent(w, r, err)
+	settings, ok := s.askSettings(w, r)
+	if !ok {
 		return
 	}
 	list := []parameter{}

@@ -103,24 +103,10 @@ func (s *Server) settings(w http.ResponseWriter, r *http.Request) {
 	s.showSettings(w, r, http.StatusOK, page)
 }
 
-func (s *Server) askSettings(w http.ResponseWriter, r *http.Request) (config.Settings, bool) {
-	ctx, cancel := ask(r)
-	defer cancel()
-	settings, err := s.config.Source.Settings(ctx)
-	if err != nil {
-		s.silent(w, r, err)
-		return settings, false
-	}
-	return settings, true
-}
-
 // showSettings fills in what is live and renders the page.
 func (s *Server) showSettings(w http.ResponseWriter, r *http.Request, code int, page settingsPage) {
-	ctx, cancel := ask(r)
-	defer cancel()
-	status, err := s.config.Source.Status(ctx)
-	if err != nil {
-		s.silent(w, r, err)
+	status, ok := s.askStatus(w, r)
+	if !ok {
 		return
 	}
 	page.Status = status
@@ -139,11 +125,8 @@ func lineOf(status Status, number int) *LineStatus {
 
 // settingsLive is the part of the page that changes by itself: the strip of lines, and the servers of one.
 func (s *Server) settingsLive(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := ask(r)
-	defer cancel()
-	status, err := s.config.Source.Status(ctx)
-	if err != nil {
-		s.silent(w, r, err)
+	status, ok := s.askStatus(w, r)
+	if !ok {
 		return
 	}
 	page := settingsPage{Status: status, LineNo: lineOfPage(r.URL.Query().Get("page"))}

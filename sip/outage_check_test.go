@@ -1,0 +1,303 @@
+package sip
+
+import (
+	"slices"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+)
+
+// checks are the invariants of an outage, looked at after every step.
+type checks struct {
+	begun    ID
+	calls    map[ID]*callInfo
+	hops     map[string]Flow // of every request, by branch and method
+	invites  map[string]*sipmsg.Request
+	asked    []time.Time // new requests of the last minute
+	most     int
+	mostRegs int
+	regs     []time.Time // of them REGISTER
+	changed  time.Time   // the settings
+	stuck    map[*leg]time.Time
+	final    bool
+}
+
+// callInfo is what is known of a call of the phone.
+type callInfo struct {
+	begun    time.Time
+	out      bool
+	callID   string
+	ended    bool
+	given    bool // the user hung up or refused
+	answered time.Time
+	heard    bool // a provisional response came
+	end      Ended
+	legs     int
+}
+
+func (k *checks) init(w *world) {
+	k.calls, k.hops, k.invites, k.stuck = map[ID]*callInfo{}, map[string]Flow{}, map[string]*sipmsg.Request{}, map[*leg]time.Time{}
+	k.begun = -1
+	k.changed = w.now
+}
+
+func (k *checks) begins(w *world) ID {
+	k.begun += 2
+	k.calls[k.begun] = &callInfo{begun: w.now, out: true}
+	return k.begun
+}
+
+func (k *checks) placed(w *world, id ID) {
+	if c := w.agent.calls[id]; c != nil {
+		k.calls[id].callID = c.callID
+	}
+}
+
+func (k *checks) gives(id ID) {
+	if c := k.calls[id]; c != nil {
+		c.given = true
+	}
+}
+
+// step looks at the agent after a step.
+func (k *checks) step(w *world) {
+	a := w.agent
+	if next := a.Next(); !next.IsZero() && !next.After(w.now) {
+		w.violated("a timer is still due after a step")
+	}
+	if a.closing {
+		return
+	}
+	for _, ln := range a.lines {
+		for _, l := range ln.legs() {
+			k.notStuck(w, l)
+		}
+	}
+}
+
+// look sees to it that the checks are made even where nothing happens any more.
+func (w *world) look() {
+	w.check.step(w)
+	if !w.agent.closing {
+		w.after(10*time.Second, w.look)
+	}
+}
+
+// notStuck: a leg that is not registered, and has no request under way, tries again no later than 64*T1 and
+// the interval that is stated for its failure, while any of its servers is reachable.
+func (k *checks) notStuck(w *world, l *leg) {
+	t := w.cfg.Timers
+	r := l.reg
+	if !r.wanted() || r.valid(w.now) || r.busy() || !l.bound {
+		delete(k.stuck, l)
+		return
+	}
+	since, ok := k.stuck[l]
+	if !ok {
+		k.stuck[l] = w.now
+		return
+	}
+	good := false
+	for _, s := range l.list {
+		if h := w.hostAt(s.Addr); h != nil && !h.good.IsZero() && !h.good.After(since) {
+			good = true
+		}
+	}
+	if !good || w.phoneOK.IsZero() || w.phoneOK.After(since) {
+		k.stuck[l] = w.now // the time counts from when one could be reached
+		return
+	}
+	limit := 64*t.T1 + t.RegRetryLongIntvl*11/10 + time.Second
+	if w.now.Sub(since) > limit {
+		w.violated("leg %s is not registered and does nothing for %s: %s %d %s, retry %v refresh %v starved %v", l.name, w.now.Sub(since), r.state, r.code, r.cause, r.retryAt, r.refreshAt, r.starved)
+	}
+}
+
+// sent looks at a request of the phone.
+func (k *checks) sent(w *world, f Flow, req *sipmsg.Request) {
+	branch := branchOf(req)
+	key := branch + " " + string(req.Method)
+	hop, again := k.hops[key]
+	if again {
+		if hop.Transport != f.Transport || hop.Remote != f.Remote || hop.ID != f.ID {
+			w.violated("one transaction, two servers: %s to %s, before to %s", req.Method, f.Remote, hop.Remote)
+		}
+		return
+	}
+	k.hops[key] = f
+	switch req.Method {
+	case sipmsg.INVITE:
+		k.invites[branch] = req
+	case sipmsg.CANCEL, sipmsg.ACK:
+		invite, known := k.invites[branch]
+		if !known && req.Method == sipmsg.CANCEL {
+			w.violated("CANCEL without an INVITE")
+		}
+		if at := k.hops[branch+" INVITE"]; known && (at.Remote != f.Remote || at.Transport != f.Transport || at.ID != f.ID ||
+			invite.CSeq().SeqNo != req.CSeq().SeqNo || invite.Recipient.String() != req.Recipient.String()) {
+			w.violated("%s to %s does not follow its INVITE to %s", req.Method, f.Remote, at.Remote)
+		}
+		return
+	}
+	minute := func(list []time.Time) []time.Time {
+		i := 0
+		for i < len(list) && w.now.Sub(list[i]) >= time.Minute {
+			i++
+		}
+		return append(list[i:], w.now)
+	}
+	k.asked = minute(k.asked)
+	k.most = max(k.most, len(k.asked))
+	if req.Method == sipmsg.REGISTER {
+		k.regs = minute(k.regs)
+		k.mostRegs = max(k.mostRegs, len(k.regs))
+	}
+}
+
+// opened looks at a new connection.
+func (k *checks) opened(w *world) {}
+
+// registered looks at a registrar after it has taken in a REGISTER.
+func (k *checks) registered(w *world, h *host, req *sipmsg.Request) {}
+
+// happened looks at the news of calls.
+func (k *checks) happened(w *world, e Event) {
+	switch e := e.(type) {
+	case Incoming:
+		k.calls[e.ID] = &callInfo{begun: w.now}
+		k.placed(w, e.ID)
+	case Progress:
+		if c := k.calls[e.ID]; c != nil {
+			c.heard = true
+		}
+	case Answered:
+		if c := k.calls[e.ID]; c == nil || c.ended || !c.answered.IsZero() {
+			w.violated("call %d is answered out of place", e.ID)
+		} else {
+			c.answered = w.now
+		}
+	case Acked:
+		if c := k.calls[e.ID]; c != nil && c.answered.IsZero() {
+			c.answered = w.now
+		}
+	case Ended:
+		c := k.calls[e.ID]
+		if c == nil || c.ended {
+			w.violated("call %d ends twice, or never began", e.ID)
+			return
+		}
+		c.ended, c.end = true, e
+		k.ended(w, e, c)
+		k.hangs(w, c)
+	}
+}
+
+// ended: a call ends for a stated cause; and not for want of a server while one could be reached.
+func (k *checks) ended(w *world, e Ended, c *callInfo) {
+	switch {
+	case e.Code == 0 || e.Phrase == "":
+		w.violated("call %d ends without a code: %+v", e.ID, e)
+	case !e.Remote && e.Code != 200 && e.Code != 487 && e.Cause == "" && !c.given:
+		w.violated("call %d ends without a cause: %+v", e.ID, e)
+	}
+	if c.given || e.Remote && e.Code != 408 && e.Code != 481 || w.agent.closing {
+		return
+	}
+	h := w.reachableSince(c.begun)
+	if h == nil {
+		return
+	}
+	switch {
+	case c.out && c.answered.IsZero() && (e.Cause == "the line is not registered" || c.heard):
+		return
+	case e.Code == 480 && !c.out || e.Code == 487 && !c.out:
+		return // nobody answered
+	}
+	w.violated("call %d is lost though %s could be reached since it began: %+v", e.ID, h.name, e)
+}
+
+// hangs: the far end learns that a call is over, if there is a way to tell it: within the time of a BYE by
+// each of the servers it may be tried at.
+func (k *checks) hangs(w *world, c *callInfo) {
+	ended := w.now
+	w.after(maxMoves*w.cfg.Timers.F+64*w.cfg.Timers.T1, func() {
+		for _, l := range w.far.legs {
+			if l.callID != c.callID || l.state != legUp {
+				continue
+			}
+			if h := w.reachableSince(ended); h != nil {
+				w.violated("the far end is in call %s still, which ended %s ago, though %s could be reached", l.callID, w.now.Sub(ended), h.name)
+			}
+			l.end()
+		}
+	})
+}
+
+// reachableSince is a server of the line, as it knows them, that has been working since then. nil: none has.
+func (w *world) reachableSince(t time.Time) *host {
+	if w.phoneOK.IsZero() || w.phoneOK.After(t) || w.check.changed.After(t) {
+		return nil
+	}
+	for _, ln := range w.agent.lines {
+		for _, l := range ln.legs() {
+			for _, s := range l.list {
+				if h := w.hostAt(s.Addr); h != nil && !h.good.IsZero() && !h.good.After(t) {
+					return h
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// settled looks at everything after the last fault is over and the line has had its time.
+func (k *checks) settled(w *world) {
+	for _, ln := range w.agent.lines {
+		for _, l := range ln.legs() {
+			k.atHome(w, ln, l)
+		}
+	}
+}
+
+func (k *checks) atHome(w *world, ln *line, l *leg) {
+	r := l.reg
+	if !r.valid(w.now) || r.state != regRegistered {
+		w.violated("leg %s is not registered: %s %d %s", l.name, r.state, r.code, r.cause)
+		return
+	}
+	best := w.zone.hosts[0]
+	if w.knobs.form == "static" {
+		best = w.hosts[0]
+	}
+	if l.name == "alternate" {
+		best = w.hosts[w.knobs.servers]
+	}
+	if w.knobs.form != "addresses" && l.list[0].Addr != best.addr {
+		w.violated("leg %s lists %s first, not %s", l.name, l.list[0].Addr, best.addr)
+		return
+	}
+	if ln.cfg.FallbackIntvl > 0 {
+		if l.binding.Addr != l.list[0].Addr || r.server.Addr != l.list[0].Addr {
+			w.violated("leg %s uses %s and is registered at %s, not at its best server %s", l.name, w.name(l.binding.Addr), w.name(r.server.Addr), w.name(l.list[0].Addr))
+			return
+		}
+	} else if !l.binding.same(r.server) {
+		w.violated("leg %s uses %s and is registered at %s", l.name, w.name(l.binding.Addr), w.name(r.server.Addr))
+	}
+	h := w.hostAt(r.server.Addr)
+	active := h.db.active()
+	i := slices.IndexFunc(active, func(b *binding) bool { return b.contact == r.bound.String() })
+	if i < 0 {
+		w.violated("%s does not know the Contact %s of leg %s", h.name, r.bound.String(), l.name)
+	}
+	if len(active) > 1 && !ln.cfg.HotStandby {
+		w.violated("%s knows %d Contacts: %v", h.name, len(active), contactsOf(active))
+	}
+}
+
+func contactsOf(list []*binding) (out []string) {
+	for _, b := range list {
+		out = append(out, b.contact)
+	}
+	return out
+}
