@@ -41,6 +41,8 @@ type Agent struct {
 	flowID   FlowID // the last one given: odd
 	flowUse  uint64
 
+	leftovers []leftover // Contacts that registrars may know in vain
+
 	spare uint64
 }
 
