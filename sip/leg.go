@@ -236,6 +236,15 @@ func (l *leg) isDown(s Server) bool {
 	return ok && !e.Up
 }
 
+// serverAt is the server of the leg a flow leads to; not listed: none.
+func (l *leg) serverAt(f *flow) (e Entry, listed bool) {
+	i := slices.IndexFunc(l.list, func(s Server) bool { return s.Addr == f.Remote && s.Transport == f.Transport })
+	if i < 0 {
+		return Entry{}, false
+	}
+	return l.servers.Entry(l.list[i])
+}
+
 // down marks a server as failed and moves on to the next, with all that waits for a word from it.
 func (l *leg) down(now time.Time, s Server, cause string) {
 	if l.servers.Rank(s) < 0 {
