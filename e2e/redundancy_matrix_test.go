@@ -147,9 +147,10 @@ func (c *cell) goHome(at marks) {
 	if lost > 0 {
 		c.t.Errorf("on the way home the line was not registered (%d looks)", lost)
 	}
-	home := a.accepted(at.a, c.phone.user)
-	eventually(c.t, "the binding at b is taken away", func() bool { return !b.left(at.b, c.phone.user).IsZero() })
-	if gone := b.left(at.b, c.phone.user); home.IsZero() || gone.Before(home) {
+	eventually(c.t, "a takes the line and the binding at b is taken away", func() bool {
+		return !a.accepted(at.a, c.phone.user).IsZero() && !b.left(at.b, c.phone.user).IsZero()
+	})
+	if home, gone := a.accepted(at.a, c.phone.user), b.left(at.b, c.phone.user); gone.Before(home) {
 		c.t.Errorf("the binding at b went at %v, a took the line at %v: make before break", gone, home)
 	}
 	c.t.Logf("home after %v (interval and probes: %v)", took.Round(10*time.Millisecond), limit)

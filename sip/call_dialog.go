@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -56,7 +57,9 @@ func (r *inDialog) compose(tx *clientTx) *sipmsg.Request {
 
 func (r *inDialog) response(now time.Time, tx *clientTx, resp *sipmsg.Response) {
 	code, l := resp.StatusCode, r.d.leg
-	l.up(now, tx.server)
+	if !l.refuses(code) {
+		l.up(now, tx.server)
+	}
 	if r.method == sipmsg.INVITE && code >= 200 && code < 300 {
 		r.d.acknowledge(now, tx, resp)
 	}
@@ -85,7 +88,27 @@ func (r *inDialog) response(now time.Time, tx *clientTx, resp *sipmsg.Response) 
 	}
 	r.tx = nil
 	after, _ := seconds(resp, "Retry-After")
+	if l.refuses(code) {
+		l.unwilling(now, tx.server, fmt.Sprintf("it answers %d %s", code, resp.Reason), after)
+		if r.moveOn(now, tx) {
+			return
+		}
+	}
 	r.done(now, resp, code, after)
+}
+
+// moveOn sends the request by another server than the one that failed, if there is one, and tells whether it has.
+func (r *inDialog) moveOn(now time.Time, tx *clientTx) bool {
+	if r.moves++; r.moves >= maxMoves || !r.current() {
+		return false
+	}
+	s, _ := r.d.way(now)
+	if s.same(tx.server) {
+		return false
+	}
+	r.d.leg.ln.logf("%s goes by %s now", r.method, where(s.Transport, s.Addr))
+	r.send(now)
+	return true
 }
 
 func (r *inDialog) failed(now time.Time, tx *clientTx, code int, cause string) {
@@ -97,12 +120,8 @@ func (r *inDialog) failed(now time.Time, tx *clientTx, code int, cause string) {
 	l.ln.logf("%s in a call failed: %s", r.method, cause)
 	if !tx.heard {
 		l.down(now, tx.server, cause)
-		if r.moves++; r.moves < maxMoves && r.current() {
-			if s, _ := r.d.way(now); !s.same(tx.server) {
-				l.ln.logf("%s goes by %s now", r.method, where(s.Transport, s.Addr))
-				r.send(now)
-				return
-			}
+		if r.moveOn(now, tx) {
+			return
 		}
 	} else if r.method == sipmsg.INVITE {
 		tx.cancel(now, "")
