@@ -110,7 +110,7 @@ func (d *dialog) nextSeq() uint32 {
 func (d *dialog) server(now time.Time) Server {
 	l := d.leg
 	if l.bound && l.outbound && l.ln.cfg.UseOBProxyInDialog {
-		return l.binding
+		return l.choose()
 	}
 	hop := d.target
 	if len(d.routes) > 0 {
@@ -253,11 +253,12 @@ func (d *dialog) order(req *sipmsg.Request) bool {
 	return true
 }
 
-// acknowledge sends the ACK to a 2xx, and the same one again when the 2xx is repeated. RFC 3261 section 13.2.2.4.
+// acknowledge sends the ACK to a 2xx, and the same one again when the 2xx is repeated, unless the server it went
+// by has died since. RFC 3261 section 13.2.2.4.
 func (d *dialog) acknowledge(now time.Time, tx *clientTx, resp *sipmsg.Response) {
 	a, ln := d.leg.ln.a, d.leg.ln
 	seq := resp.CSeq().SeqNo
-	if d.ack == nil || d.ackSeq != seq {
+	if d.ack == nil || d.ackSeq != seq || d.leg.isDown(d.ackBy) {
 		var routes []sipmsg.Uri
 		d.ackBy, routes = d.way(now)
 		d.ackSeq = seq

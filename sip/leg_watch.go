@@ -255,9 +255,13 @@ func (w *watch) judge(now time.Time) {
 // dead says that the server has been silent for long enough.
 func (w *watch) dead(now time.Time) {
 	l := w.leg
-	cause := "it says nothing for " + now.Sub(w.since).Round(100*time.Millisecond).String()
+	silence := now.Sub(w.since).Round(100 * time.Millisecond)
+	cause := "it says nothing for " + silence.String()
 	if w.kind == watchDoubt && w.dropsOptions() {
 		cause = "it does not answer"
+	}
+	if f := l.ln.a.flowKeys[flowKey{l.ln, w.server.Transport, w.server.Addr, w.server.TLSName}]; f != nil && f.state == flowOpening {
+		cause = f.unopened(silence)
 	}
 	w.giveUp(now)
 	f := l.flowOf(w.server)
@@ -421,7 +425,7 @@ func (l *leg) hears(now time.Time, s Server, code, sent int, rtt time.Duration) 
 // hearsFrom notes that something came by a flow.
 func (l *leg) hearsFrom(now time.Time, f *flow) {
 	for _, s := range l.list {
-		if s.Addr == f.Remote && s.Transport == f.Transport {
+		if s.Addr == f.Remote && s.Transport == f.Transport && (s.Transport == UDP || s.TLSName == f.tlsName) {
 			l.servers.Heard(s, now, 0, 0)
 			if w := l.watchOf(s); w != nil && w.kind == watchUse && w.pinged {
 				l.servers.Habit(s, optionsAnswered) // whoever answers pings is missed when they are not

@@ -187,6 +187,22 @@ func TestSettingsSecrets(t *testing.T) {
 	d.want("twice the same", d.post(admin("Admin_Password", "Str0ng-one", "again:Admin_Password", "Str0ng-one")), http.StatusOK, "admin password has changed")
 }
 
+// TestSettingsTellThePasswordRule: what the page says of a password is what is asked of one.
+func TestSettingsTellThePasswordRule(t *testing.T) {
+	d := newDesk(t)
+	body := d.want("the page", d.send("GET", "/settings?page=System", ""), http.StatusOK, `id="h-Admin_Password"`)
+	help := body[strings.Index(body, `id="h-Admin_Password"`):]
+	help = help[:strings.Index(help, "</p>")]
+	if !strings.Contains(help, "4–127 characters") || strings.Contains(help, "kinds") {
+		t.Errorf("the rule as told: %s", help)
+	}
+	set := func(password string) url.Values {
+		return url.Values{"page": {"System"}, "partial": {"1"}, "Admin_Password": {password}, "again:Admin_Password": {password}}
+	}
+	d.want("three characters", d.post(set("abc")), http.StatusUnprocessableEntity, "1 was refused")
+	d.want("four of one kind", d.post(set("abcd")), http.StatusOK, "1 setting was")
+}
+
 func TestSettingsAreCheckedDeeper(t *testing.T) {
 	d := newDesk(t)
 	d.server.config.Check = func(tag, value string) error {

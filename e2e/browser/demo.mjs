@@ -103,7 +103,7 @@ try {
   const a = await Handset.open(ann, "1001");
   await a.picture("handset-idle");
   await a.lift();
-  await a.shows("is lifted", "Enter number").catch(() => a.shows("is lifted", ""));
+  await a.shows("is lifted", "Enter number");
   await until("the dial tone is heard", async () => {
     const h = await a.page.evaluate(() => window.heard());
     return { ok: h.db > -50 && h.hz > 300 && h.hz < 500, detail: `${h.hz} Hz, ${h.db} dBFS` };
