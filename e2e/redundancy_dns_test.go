@@ -18,7 +18,7 @@ func TestRedundancyDNSDown(t *testing.T) {
 			id, alive := c.callOut("a call while DNS answers", c.pair.a)
 			c.hangup("a call while DNS answers", id)
 			c.pair.dns.silence(true)
-			<-time.After(2 * cellTTL * time.Second) // the answers are no longer good
+			c.wantQuestions("the answers are no longer good")
 			asked := c.pair.dns.questions()
 			id, dead := c.callOut("a call while DNS says nothing", c.pair.a)
 			c.hangup("a call while DNS says nothing", id)
@@ -82,7 +82,11 @@ func TestRedundancyRecordChanged(t *testing.T) {
 				start, before := len(c.far.tap.received(0)), c.phone.status().newest()
 				callID := c.far.latest().callID
 				c.pair.list(b, a)
-				staysSo(t, 3*cellTTL*time.Second, "the call goes on", func() bool { return c.phone.status().newest().State == "connected" })
+				c.wantQuestions("the phone learns of the change")
+				staysSo(t, cellProbe+(cellGood+2)*time.Second, "the call goes on, where it was", func() bool {
+					s := c.phone.status()
+					return s.newest().State == "connected" && s.Lines[0].Active == a.uses(transport)
+				})
 				if missing, arrived := c.far.tap.gaps(start); missing > 0 || arrived < 100 {
 					t.Errorf("%d packets are missing, %d arrived", missing, arrived)
 				}
@@ -99,12 +103,19 @@ func TestRedundancyRecordChanged(t *testing.T) {
 	}
 }
 
+// wantQuestions waits until the phone asks DNS again.
+func (c *cell) wantQuestions(sentence string) {
+	c.t.Helper()
+	asked := c.pair.dns.questions()
+	eventuallyIn(c.t, askAgain+busyMachine, sentence, func() bool { return c.pair.dns.questions() > asked })
+}
+
 // moves lists the servers in this order and demands that the line ends at one of them, registered all the time.
 func (c *cell) moves(sentence string, to *server, order ...*server) {
 	c.t.Helper()
 	c.pair.list(order...)
 	began, lost := time.Now(), 0
-	eventuallyIn(c.t, 4*cellTTL*time.Second+cellProbe+cellGood*time.Second+busyMachine, sentence, func() bool {
+	eventuallyIn(c.t, askAgain+cellProbe+cellGood*time.Second+busyMachine, sentence, func() bool {
 		l := c.phone.status().Lines[0]
 		if l.State != "registered" {
 			lost++

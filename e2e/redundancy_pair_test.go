@@ -18,10 +18,11 @@ import (
 // Implementation constants: the phone of these tests looks after its servers more often than by default, so that a
 // cell of the matrix takes seconds.
 const (
-	cellProbe    = 2 * time.Second // Server_Probe_Intvl
-	cellFallback = 3 * time.Second // Proxy_Fallback_Intvl
-	cellGood     = 3               // Failback_Good_Probes, one second apart
-	cellTTL      = 2               // seconds DNS answers are good for
+	cellProbe    = 2 * time.Second  // Server_Probe_Intvl
+	cellFallback = 3 * time.Second  // Proxy_Fallback_Intvl
+	cellGood     = 3                // Failback_Good_Probes, one second apart
+	cellTTL      = 2                // seconds DNS answers are good for
+	askAgain     = 15 * time.Second // the phone asks DNS no more often, whatever the TTL
 	busyMachine  = 10 * time.Second
 )
 

@@ -1,7 +1,6 @@
 package sip
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -96,27 +95,7 @@ func (r *inDialog) response(now time.Time, tx *clientTx, resp *sipmsg.Response) 
 		}
 	}
 	after, _ := seconds(resp, "Retry-After")
-	if l.refuses(code) {
-		l.unwilling(now, tx.server, fmt.Sprintf("it answers %d %s", code, resp.Reason), after)
-		if r.moveOn(now, tx) {
-			return
-		}
-	}
 	r.done(now, resp, code, after)
-}
-
-// moveOn sends the request by another server than the one that failed, if there is one, and tells whether it has.
-func (r *inDialog) moveOn(now time.Time, tx *clientTx) bool {
-	if r.moves++; r.moves >= maxMoves || !r.current() {
-		return false
-	}
-	s, _ := r.d.way(now)
-	if s.same(tx.server) {
-		return false
-	}
-	r.d.leg.ln.logf("%s goes by %s now", r.method, where(s.Transport, s.Addr))
-	r.send(now)
-	return true
 }
 
 func (r *inDialog) failed(now time.Time, tx *clientTx, code int, cause string) {
@@ -128,11 +107,7 @@ func (r *inDialog) failed(now time.Time, tx *clientTx, code int, cause string) {
 	l.ln.logf("%s in a call failed: %s", r.method, cause)
 	if !tx.heard {
 		l.down(now, tx.server, cause)
-<<<<<<< HEAD
-		if r.moveOn(now, tx) {
-=======
 		if r.elsewhere(now, tx) {
->>>>>>> main
 			return
 		}
 	} else if r.method == sipmsg.INVITE {

@@ -137,6 +137,11 @@ func (l *ServerList) Alive() bool {
 	return slices.ContainsFunc(l.entries, func(e listed) bool { return e.usable(l.Again) })
 }
 
+// Sound tells whether any server can be used that owes no answer.
+func (l *ServerList) Sound() bool {
+	return slices.ContainsFunc(l.entries, func(e listed) bool { return e.usable(l.Again) && !e.suspect })
+}
+
 // Others tells whether a server other than s is UP.
 func (l *ServerList) Others(s Server) bool {
 	return slices.ContainsFunc(l.entries, func(e listed) bool { return e.Up && !e.same(s) })
