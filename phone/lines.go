@@ -11,6 +11,7 @@ import (
 type line struct {
 	LineConfig
 	state    LineState
+	backup   bool // it works by another server than the preferred one
 	cause    Reason
 	told     Reason // the cause the user was told last; zero once it is registered
 	messages bool   // new ones wait in its mailbox
@@ -70,7 +71,7 @@ func (p *Phone) lineNews(now time.Time, ev Line) {
 	if l == nil || !l.Enabled {
 		return
 	}
-	l.state, l.cause = ev.State, Reason{}
+	l.state, l.cause, l.backup = ev.State, Reason{}, ev.Backup && ev.State == LineRegistered
 	switch ev.State {
 	case LineFailed:
 		l.cause = ev.Cause
