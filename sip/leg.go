@@ -162,6 +162,9 @@ func (l *leg) relocated(now time.Time) {
 	}
 	l.attend(now)
 	l.standBy(now)
+	if l.reg.state == regRegistered {
+		l.ln.tell() // another server may be the preferred one now
+	}
 }
 
 // hurry says that somebody waits for a server to be found: what is remembered is good enough then.
