@@ -170,6 +170,16 @@ try {
   await page.waitForSelector(".result");
   check("two settings are applied, two refused", /2 settings were changed/.test(await page.textContent(".result")) && /2 were refused/.test(await page.textContent(".result")), (await page.textContent(".result")).replace(/\s+/g, " ").trim());
   await shoot(page, "settings");
+  check("what was refused counts as edited", /^2 settings are edited/.test(await page.textContent("#count")), await page.textContent("#count"));
+  await page.focus("#i-Dial_Plan_1_");
+  await page.click("#f-Dial_Plan_1_ .tools button:has-text('Undo')");
+  check("undone, a refused dial plan is the one in force again", (await page.inputValue("#i-Dial_Plan_1_")).startsWith("(*xx|"), await page.inputValue("#i-Dial_Plan_1_"));
+  await page.fill("#i-Alternate_Proxy_1_", "192.0.2.78");
+  await page.click("#undo");
+  await until("everything undone, the values in force stand there", async () => {
+    const now = [await page.inputValue("#i-Register_Expires_1_"), await page.inputValue("#i-Alternate_Proxy_1_"), await page.textContent("#count")].join(" ");
+    return { ok: now === "20 192.0.2.77 Nothing is edited.", detail: now };
+  });
   await page.goto(`${ann}/settings?page=Ext+1`);
   check("Dual_Registration_1_ is Yes from now on", (await page.inputValue("#i-Dual_Registration_1_")) === "Yes" && (await page.inputValue("#i-Alternate_Proxy_1_")) === "192.0.2.77");
   await page.setViewportSize({ width: 375, height: 812 });
