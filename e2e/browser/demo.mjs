@@ -182,6 +182,23 @@ try {
   });
   await page.goto(`${ann}/settings?page=Ext+1`);
   check("Dual_Registration_1_ is Yes from now on", (await page.inputValue("#i-Dual_Registration_1_")) === "Yes" && (await page.inputValue("#i-Alternate_Proxy_1_")) === "192.0.2.77");
+  let answer, came; // what a search finds comes late, and somebody has begun to edit
+  const late = new Promise((done) => { answer = done; }), asked = new Promise((done) => { came = done; });
+  await page.route("**/settings?part=1&**", async (route) => { came(); await late; await route.continue(); });
+  await page.fill("#q", "dual");
+  await asked;
+  await page.fill("#i-Display_Name_1_", "Anna");
+  const answered = page.waitForResponse(/part=1/).then((r) => r.finished());
+  answer();
+  await answered;
+  await page.waitForTimeout(300); // for the page to do with it what it may
+  check("a search that answers late does not take away what was edited", (await page.inputValue("#i-Display_Name_1_")) === "Anna");
+  await page.click("#undo");
+  await page.unroute("**/settings?part=1&**");
+  await page.fill("#q", "dual r");
+  await page.waitForSelector("#i-Dual_Registration_8_");
+  check("with nothing edited, what is found stands there", (await page.$("#i-Display_Name_1_")) === null);
+  await page.goto(`${ann}/settings?page=Ext+1`);
   await page.setViewportSize({ width: 375, height: 812 });
   check("the settings fit a telephone", (await page.evaluate(() => document.documentElement.scrollWidth)) <= 375);
   await shoot(page, "settings-phone");

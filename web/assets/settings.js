@@ -79,7 +79,9 @@ async function search() {
   if (!answer || mine !== asked) return;
   if (answer.redirected || answer.status === 401) { location.assign("/login?to=/settings"); return; }
   if (!answer.ok) return;
-  $("fields").innerHTML = await answer.text();
+  const found = await answer.text();
+  if (mine !== asked || fields().some(isEdited)) return; // edited meanwhile: that is worth more
+  $("fields").innerHTML = found;
   document.querySelectorAll(".tabs a").forEach((a) => a.removeAttribute("aria-current"));
   $("result").replaceChildren();
   history.replaceState(null, "", "/settings?" + query);
