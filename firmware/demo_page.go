@@ -299,10 +299,7 @@ func (h *demoHub) guard(next http.Handler) http.Handler {
 		return what + "=(self" + quoted.String() + ")"
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host, _, err := net.SplitHostPort(r.Host)
-		if err != nil {
-			host = r.Host
-		}
+		host := hostOf(r)
 		if addr, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !addr.IsLoopback()) {
 			http.Error(w, "open the demonstration as "+h.doors.origin(), http.StatusMisdirectedRequest)
 			return
@@ -319,8 +316,21 @@ func (h *demoHub) guard(next http.Handler) http.Handler {
 	})
 }
 
-// page is the control page.
-func (h *demoHub) page(w http.ResponseWriter, _ *http.Request) {
+// hostOf is the name or address a request asks for, without the port.
+func hostOf(r *http.Request) string {
+	if host, _, err := net.SplitHostPort(r.Host); err == nil {
+		return host
+	}
+	return r.Host
+}
+
+// page is the control page. Who opens it as localhost is led to its address: the handsets let themselves be shown
+// in frames of that one origin only.
+func (h *demoHub) page(w http.ResponseWriter, r *http.Request) {
+	if hostOf(r) == "localhost" {
+		http.Redirect(w, r, h.doors.origin()+"/", http.StatusTemporaryRedirect)
+		return
+	}
 	type phone struct{ User, URL, Origin string }
 	type number struct{ Number, Does string }
 	data := struct {

@@ -212,6 +212,42 @@ func TestDemoIsGuarded(t *testing.T) {
 	<-d.done
 }
 
+// TestDemoByName: who opens the control page as localhost comes to the origin whose frames the handsets allow.
+func TestDemoByName(t *testing.T) {
+	d := startDemo(t)
+	name := strings.Replace(d.control, "127.0.0.1", "localhost", 1)
+	asked := func(path string) *http.Response {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", d.control+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = strings.TrimPrefix(name, "http://")
+		resp, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp
+	}
+	resp := asked("/")
+	if to := resp.Header.Get("Location"); resp.StatusCode != http.StatusTemporaryRedirect || to != d.control+"/" {
+		t.Errorf("the control page as localhost: %d to %q, want %s/", resp.StatusCode, to, d.control)
+	}
+	if resp := asked("/api/state"); resp.StatusCode != http.StatusOK {
+		t.Errorf("its API as localhost, for programs: %d", resp.StatusCode)
+	}
+	resp, err := http.Get(d.ann + "/?frame")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if policy := resp.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "frame-ancestors "+d.control) {
+		t.Errorf("a handset lets itself be shown by %q", policy)
+	}
+	d.stop()
+	<-d.done
+}
+
 func TestDemoOptions(t *testing.T) {
 	for _, args := range []string{"-port x", "-port 70000", "-port -1", "-log loud", "more"} {
 		_, err := parseDemoOptions(strings.Fields(args), io.Discard)

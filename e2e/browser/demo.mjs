@@ -133,7 +133,13 @@ try {
 
   const page = await context.newPage();
   await page.setViewportSize({ width: 1500, height: 1000 });
-  await page.goto(control);
+  await page.goto(control.replace("127.0.0.1", "localhost"));
+  for (const url of [ann, bob]) {
+    await until("the control page, opened as localhost, shows both handsets", async () => {
+      const frame = page.frames().find((f) => f.url().startsWith(url));
+      return { ok: Boolean(frame) && /Connected/.test(await frame.textContent("#lcd-text").catch(() => "")), detail: url };
+    });
+  }
   await page.waitForSelector('[data-name="a"] [data-mode="stop"]');
   const before = (await b.calls())[0].rtp.rx_packets;
   await page.click('[data-name="a"] [data-mode="stop"]');
