@@ -32,6 +32,7 @@ const (
 	demoPause    = 40 * time.Millisecond
 	demoBody     = 4 << 10
 	demoHead     = 5 * time.Second
+	demoPatience = 10 * time.Second // with a page that does not read
 	demoAlive    = 15 * time.Second // a stream says so often that it lives
 	demoSecurity = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src %s; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
@@ -414,6 +415,19 @@ func writeJSON(w http.ResponseWriter, v any) {
 	_, _ = w.Write(data)
 }
 
+// refresh asks the handsets how they are: while nobody watched, they told nothing. Each tells it in its loop, as
+// it tells what changes, so that nothing older comes after something newer.
+func (h *demoHub) refresh(ctx context.Context) {
+	h.mu.Lock()
+	members := slices.Clone(h.phones)
+	h.mu.Unlock()
+	for _, m := range members {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		_ = m.ask.ask(ctx, func(now time.Time) { h.update(demoStatus(m.user, m.ask.status(now))) }) // one that has stopped stays as it was
+		cancel()
+	}
+}
+
 // stream sends the state and the sentences, and what changes, as server-sent events.
 func (h *demoHub) stream(life context.Context, w http.ResponseWriter, r *http.Request) {
 	news := make(chan struct{}, 1)
@@ -422,7 +436,6 @@ func (h *demoHub) stream(life context.Context, w http.ResponseWriter, r *http.Re
 	if !full {
 		h.streams[news] = true
 	}
-	members := slices.Clone(h.phones)
 	h.mu.Unlock()
 	if full {
 		http.Error(w, "too many pages are open", http.StatusServiceUnavailable)
@@ -433,13 +446,7 @@ func (h *demoHub) stream(life context.Context, w http.ResponseWriter, r *http.Re
 		delete(h.streams, news)
 		h.mu.Unlock()
 	}()
-	for _, m := range members { // while nobody watched, nothing was told
-		ctx, cancel := context.WithTimeout(r.Context(), time.Second)
-		if s, err := m.ask.Status(ctx); err == nil {
-			h.update(demoStatus(m.user, s))
-		}
-		cancel()
-	}
+	h.refresh(r.Context())
 	w.Header().Set("Content-Type", "text/event-stream")
 	out := http.NewResponseController(w)
 	serial, last := 0, []byte(nil)
@@ -457,6 +464,8 @@ func (h *demoHub) stream(life context.Context, w http.ResponseWriter, r *http.Re
 		if b.Len() == 0 {
 			b.WriteString(": alive\n\n")
 		}
+		// Who does not read does not keep its place from others.
+		_ = out.SetWriteDeadline(time.Now().Add(demoPatience))
 		if _, err := w.Write(b.Bytes()); err != nil || out.Flush() != nil {
 			return
 		}
