@@ -18,6 +18,8 @@ type nameServer struct {
 	servers []*dns.Server
 	mu      sync.Mutex
 	records map[string][]dns.RR // by "name. TYPE", lower case
+	mute    bool                // it reads questions and says nothing
+	asked   int                 // questions so far
 }
 
 // startDNS answers on addr, by UDP and TCP.
@@ -59,6 +61,32 @@ func (n *nameServer) add(records ...string) {
 	}
 }
 
+// replace puts these records in the place of all that have the same name and type.
+func (n *nameServer) replace(records ...string) {
+	n.mu.Lock()
+	for _, text := range records {
+		if rr, err := dns.NewRR(text); err == nil {
+			delete(n.records, questionKey(rr.Header().Name, rr.Header().Rrtype))
+		}
+	}
+	n.mu.Unlock()
+	n.add(records...)
+}
+
+// silence makes it read questions and say nothing, or answer again.
+func (n *nameServer) silence(on bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.mute = on
+}
+
+// questions is how many it has been asked.
+func (n *nameServer) questions() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.asked
+}
+
 func questionKey(name string, kind uint16) string {
 	return strings.ToLower(dns.Fqdn(name)) + " " + dns.TypeToString[kind]
 }
@@ -68,6 +96,11 @@ func (n *nameServer) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	reply := new(dns.Msg).SetReply(q)
 	reply.Authoritative = true
 	n.mu.Lock()
+	n.asked++
+	if n.mute {
+		n.mu.Unlock()
+		return
+	}
 	for _, question := range q.Question {
 		key := questionKey(question.Name, question.Qtype)
 		reply.Answer = append(reply.Answer, n.records[key]...)

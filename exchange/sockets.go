@@ -205,7 +205,11 @@ func (p *proxy) accept(l net.Listener, transport string) {
 	acceptAll(l, func(nc net.Conn) {
 		c := &conn{Conn: nc, p: p, transport: transport, remote: addrPort(nc.RemoteAddr()), out: make(chan []byte, maxQueue)}
 		if transport == "tls" {
-			c.Conn = tls.Server(nc, p.x.cfg.TLS)
+			cfg := p.x.cfg.TLS
+			if p.TLS != nil {
+				cfg = p.TLS
+			}
+			c.Conn = tls.Server(nc, cfg)
 		}
 		p.x.mu.Lock()
 		defer p.x.mu.Unlock()

@@ -422,7 +422,7 @@ func (l *loop) decide(now time.Time, sentence string) {
 func inputKinds() []any {
 	return []any{
 		begun{}, tick{}, stop{}, command{}, saved{}, unremembered{}, fetched{}, addresses{}, hal.Contact{},
-		sip.Received{}, sip.Opened{}, sip.Closed{}, sip.Unreachable{}, sip.Answer{},
+		sip.Received{}, sip.Connected{}, sip.Opened{}, sip.Closed{}, sip.Unreachable{}, sip.Answer{},
 		media.DigitHeard{}, media.DigitEnded{}, media.Silent{}, media.SoundFailed{},
 		updated{}, reserved{}, routed{}, bound{},
 	}

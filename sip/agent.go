@@ -41,6 +41,8 @@ type Agent struct {
 	flowID   FlowID // the last one given: odd
 	flowUse  uint64
 
+	leftovers []leftover // Contacts that registrars may know in vain
+
 	spare uint64
 }
 
@@ -111,6 +113,8 @@ func (a *Agent) input(now time.Time, in Input) {
 	switch in := in.(type) {
 	case Received:
 		a.received(now, in)
+	case Connected:
+		a.connected(in)
 	case Opened:
 		a.opened(now, in)
 	case Closed:

@@ -89,6 +89,9 @@ type (
 		Flow Flow
 		Data []byte
 	}
+	// Connected says that the peer has accepted a connection asked for with Open, and that its TLS handshake
+	// has begun. It comes for TLS only.
+	Connected struct{ ID FlowID }
 	// Opened says that the connection asked for with Open stands, and its local address.
 	Opened struct {
 		ID    FlowID
@@ -168,6 +171,7 @@ type (
 )
 
 func (Received) input()       {}
+func (Connected) input()      {}
 func (Opened) input()         {}
 func (Closed) input()         {}
 func (Unreachable) input()    {}

@@ -110,7 +110,7 @@ func (d *dialog) nextSeq() uint32 {
 func (d *dialog) server(now time.Time) Server {
 	l := d.leg
 	if l.bound && l.outbound && l.ln.cfg.UseOBProxyInDialog {
-		return l.binding
+		return l.choose()
 	}
 	hop := d.target
 	if len(d.routes) > 0 {
@@ -171,12 +171,12 @@ func (d *dialog) way(now time.Time) (Server, []sipmsg.Uri) {
 		if len(d.routes) == 0 {
 			return s, nil
 		}
-		return s, append([]sipmsg.Uri{around}, d.routes[1:]...)
+		return s, append([]sipmsg.Uri{around}, beyond(d.routes)...)
 	}
 	if len(d.routes) == 0 {
 		return d.server(now), nil
 	}
-	next, rest := d.target, d.routes[1:]
+	next, rest := d.target, beyond(d.routes)
 	if len(rest) > 0 {
 		next = rest[0]
 	}
@@ -193,6 +193,21 @@ func (d *dialog) way(now time.Time) (Server, []sipmsg.Uri) {
 		port = defaultPort(t)
 	}
 	return Server{Name: next.Host, Addr: netip.AddrPortFrom(addr, port), Transport: t, TLSName: addr.String()}, rest
+}
+
+// beyond is what a route set holds behind its first hop. A proxy that takes a call from one transport to another is in
+// it twice (RFC 5658; some mark both entries with "r2"), and both lead to the same dead host.
+func beyond(routes []sipmsg.Uri) []sipmsg.Uri {
+	if len(routes) < 2 {
+		return nil
+	}
+	first, second := &routes[0], &routes[1]
+	_, mark1 := first.UriParams.Get("r2")
+	_, mark2 := second.UriParams.Get("r2")
+	if mark1 && mark2 || strings.EqualFold(first.Host, second.Host) && uriTransport(first) != uriTransport(second) {
+		return routes[2:]
+	}
+	return routes[1:]
 }
 
 // cutOff tells whether the dialog's way leads by a server of the line that is dead or owes an answer.
@@ -238,11 +253,12 @@ func (d *dialog) order(req *sipmsg.Request) bool {
 	return true
 }
 
-// acknowledge sends the ACK to a 2xx, and the same one again when the 2xx is repeated. RFC 3261 section 13.2.2.4.
+// acknowledge sends the ACK to a 2xx, and the same one again when the 2xx is repeated, unless the server it went
+// by has died since. RFC 3261 section 13.2.2.4.
 func (d *dialog) acknowledge(now time.Time, tx *clientTx, resp *sipmsg.Response) {
 	a, ln := d.leg.ln.a, d.leg.ln
 	seq := resp.CSeq().SeqNo
-	if d.ack == nil || d.ackSeq != seq {
+	if d.ack == nil || d.ackSeq != seq || d.leg.isDown(d.ackBy) {
 		var routes []sipmsg.Uri
 		d.ackBy, routes = d.way(now)
 		d.ackSeq = seq

@@ -227,6 +227,12 @@ func (l *leg) choose() Server {
 	return l.binding
 }
 
+// isDown tells whether a server of the leg is known to be down.
+func (l *leg) isDown(s Server) bool {
+	e, ok := l.servers.Entry(s)
+	return ok && !e.Up
+}
+
 // down marks a server as failed and moves on to the next, with all that waits for a word from it.
 func (l *leg) down(now time.Time, s Server, cause string) {
 	if l.servers.Rank(s) < 0 {

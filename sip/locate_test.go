@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -427,6 +428,29 @@ func fuzzLocator(t *testing.T, proxy, transport string, data []byte) {
 	for _, s := range l.Servers() {
 		if !s.Addr.IsValid() || s.Addr.Port() == 0 {
 			t.Fatalf("%v", s)
+		}
+	}
+	if l.Done() && l.whole && len(l.Servers()) < maxServers {
+		fuzzRecall(t, l)
+	}
+}
+
+// fuzzRecall checks that another run finds the same servers by what is kept of this one.
+func fuzzRecall(t *testing.T, l *Locator) {
+	other, err := NewLocator(l.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.Recall(l.Answers())
+	other.Start(time.Unix(1000, 0))
+	other.Hurry(time.Unix(1000, 0))
+	servers := other.Servers()
+	if len(servers) != len(l.servers) || len(servers) > 0 && !other.Done() {
+		t.Fatalf("%v is remembered as %v, by %v", l.servers, servers, l.Answers())
+	}
+	for _, s := range servers {
+		if !slices.ContainsFunc(l.servers, s.same) {
+			t.Fatalf("%v is remembered as %v, by %v", l.servers, servers, l.Answers())
 		}
 	}
 }

@@ -19,7 +19,7 @@ type checks struct {
 	regs     []time.Time // of them REGISTER
 	changed  time.Time   // the settings
 	stuck    map[*leg]time.Time
-	final    bool
+	refused  map[string]bool // Call-IDs of BYEs that a server refused, as Try_Backup_RSC has it for good
 }
 
 // callInfo is what is known of a call of the phone.
@@ -37,6 +37,7 @@ type callInfo struct {
 
 func (k *checks) init(w *world) {
 	k.calls, k.hops, k.invites, k.stuck = map[ID]*callInfo{}, map[string]Flow{}, map[string]*sipmsg.Request{}, map[*leg]time.Time{}
+	k.refused = map[string]bool{}
 	k.begun = -1
 	k.changed = w.now
 }
@@ -160,6 +161,13 @@ func (k *checks) opened(w *world) {}
 // registered looks at a registrar after it has taken in a REGISTER.
 func (k *checks) registered(w *world, h *host, req *sipmsg.Request) {}
 
+// refuses notes what a server that is of no use answers to a BYE.
+func (k *checks) refuses(w *world, req *sipmsg.Request, code int) {
+	if req.Method == sipmsg.BYE && !matchesCode(w.cfg.TryBackupRSC, code) {
+		k.refused[req.CallID().Value()] = true
+	}
+}
+
 // happened looks at the news of calls.
 func (k *checks) happened(w *world, e Event) {
 	switch e := e.(type) {
@@ -204,10 +212,20 @@ func (k *checks) ended(w *world, e Ended, c *callInfo) {
 		return
 	}
 	h := w.reachableSince(c.begun)
-	if h == nil {
-		return
+	var up *farLeg // who talks to the phone in this call
+	for _, l := range w.far.legs {
+		if l.callID == c.callID && l.state == legUp {
+			up = l
+		}
+		if l.callID == c.callID && !c.out && l.p.host != nil && (l.p.host.good.IsZero() || l.p.host.good.After(c.begun)) {
+			return // the server it came by is gone, and with it the ACK
+		}
 	}
 	switch {
+	case h == nil:
+		return
+	case e.Code == 481 && up == nil:
+		return // the far end has hung up, and could not say so
 	case c.out && c.answered.IsZero() && (e.Cause == "the line is not registered" || c.heard):
 		return
 	case e.Code == 480 && !c.out || e.Code == 487 && !c.out:
@@ -222,7 +240,7 @@ func (k *checks) hangs(w *world, c *callInfo) {
 	ended := w.now
 	w.after(maxMoves*w.cfg.Timers.F+64*w.cfg.Timers.T1, func() {
 		for _, l := range w.far.legs {
-			if l.callID != c.callID || l.state != legUp {
+			if l.callID != c.callID || l.state != legUp || k.refused[l.callID] {
 				continue
 			}
 			if h := w.reachableSince(ended); h != nil {
@@ -287,7 +305,7 @@ func (k *checks) atHome(w *world, ln *line, l *leg) {
 	h := w.hostAt(r.server.Addr)
 	active := h.db.active()
 	i := slices.IndexFunc(active, func(b *binding) bool { return b.contact == r.bound.String() })
-	if i < 0 {
+	if i < 0 && r.expiresAt.Add(-r.granted).After(h.db.forgot) {
 		w.violated("%s does not know the Contact %s of leg %s", h.name, r.bound.String(), l.name)
 	}
 	if len(active) > 1 && !ln.cfg.HotStandby {

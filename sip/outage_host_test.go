@@ -21,6 +21,7 @@ type registrar struct {
 	bindings map[string]*binding // by Contact
 	least    time.Duration       // Min-Expires
 	most     time.Duration       // what is granted
+	forgot   time.Time           // when it lost all
 }
 
 // A binding is a Contact and how it is reached.
@@ -34,7 +35,7 @@ type binding struct {
 	order   int
 }
 
-func (r *registrar) forget() { r.bindings = map[string]*binding{} }
+func (r *registrar) forget() { r.bindings, r.forgot = map[string]*binding{}, r.w.now }
 
 // active are the bindings that have not expired, the newest first.
 func (r *registrar) active() []*binding {
@@ -97,8 +98,10 @@ func (h *host) receive(p path, v Verdict) {
 	tagged := toTag(req) != ""
 	switch {
 	case h.fault == busy:
+		w.check.refuses(w, req, 503)
 		s.answer(503)
 	case h.fault == broken:
+		w.check.refuses(w, req, 500)
 		s.answer(500)
 	case req.Method == sipmsg.REGISTER:
 		h.register(s)

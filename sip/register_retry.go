@@ -2,7 +2,6 @@ package sip
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -72,7 +71,7 @@ func (r *registration) flowGone(now time.Time, f *flow, cause string) {
 		return
 	}
 	r.leg.ln.logf("connection to %s ended: %s", f, cause)
-	r.stale = append(r.stale, r.bound)
+	r.leaveBehind(r.bound, r.server, r.expiresAt)
 	r.bound, r.expiresAt, r.refreshAt = sipmsg.Uri{}, time.Time{}, time.Time{}
 	if r.flaps++; now.Sub(f.openedAt) >= minFlowLife {
 		r.flaps = 0
@@ -94,7 +93,6 @@ func (r *registration) addressChanged(now time.Time) {
 		if said, _ := hostAddr(r.bound.Host); said == own.Addr() && r.bound.Port == int(own.Port()) {
 			return
 		}
-		r.stale = append(r.stale, r.bound)
 	}
 	r.begin(now)
 }
@@ -109,9 +107,6 @@ func (r *registration) moved(now time.Time) {
 		return
 	case r.valid(now) && !r.leg.ln.cfg.AutoRegister:
 		return
-	}
-	if r.bound.Host != "" && !slices.ContainsFunc(r.stale, func(u sipmsg.Uri) bool { return sameContact(&u, &r.bound) }) {
-		r.stale = append(r.stale, r.bound)
 	}
 	r.begin(now)
 }
