@@ -102,6 +102,7 @@ type loop struct {
 	provided provided              // how provisioning went
 	memory   memory                // of the DNS
 	mwi      map[int]web.MWI
+	said     map[int]saying // by line
 	count    counters
 	shown    []string
 	frame    hal.Frame
@@ -422,10 +423,16 @@ func (l *loop) decide(now time.Time, sentence string) {
 func inputKinds() []any {
 	return []any{
 		begun{}, tick{}, stop{}, command{}, saved{}, unremembered{}, fetched{}, addresses{}, hal.Contact{},
-		sip.Received{}, sip.Opened{}, sip.Closed{}, sip.Unreachable{}, sip.Answer{},
+		sip.Received{}, sip.Connected{}, sip.Opened{}, sip.Closed{}, sip.Unreachable{}, sip.Answer{},
 		media.DigitHeard{}, media.DigitEnded{}, media.Silent{}, media.SoundFailed{},
 		updated{}, reserved{}, routed{}, bound{},
 	}
+}
+
+// A saying is what a line decided last.
+type saying struct {
+	at   time.Time
+	text string
 }
 
 // What enters the loop beside the machines' own inputs.

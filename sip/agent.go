@@ -113,6 +113,8 @@ func (a *Agent) input(now time.Time, in Input) {
 	switch in := in.(type) {
 	case Received:
 		a.received(now, in)
+	case Connected:
+		a.connected(in)
 	case Opened:
 		a.opened(now, in)
 	case Closed:

@@ -12,7 +12,7 @@ import (
 func (a *Agent) incoming(now time.Time, tx *serverTx, ln *line) {
 	req := tx.req
 	switch {
-	case a.closing || !ln.cfg.AnswerWithoutReg && ln.cfg.Register && !ln.registered(now):
+	case a.closing || !ln.cfg.AnswerWithoutReg && ln.cfg.Register && !ln.serves(now):
 		tx.answer(now, 480)
 		return
 	case len(a.calls) >= maxCalls:

@@ -173,12 +173,12 @@ func (d *dialog) way(now time.Time) (Server, []sipmsg.Uri) {
 		if len(d.routes) == 0 {
 			return s, nil
 		}
-		return s, append([]sipmsg.Uri{around}, d.routes[1:]...)
+		return s, append([]sipmsg.Uri{around}, beyond(d.routes)...)
 	}
 	if len(d.routes) == 0 {
 		return d.server(now), nil
 	}
-	next, rest := d.target, d.routes[1:]
+	next, rest := d.target, beyond(d.routes)
 	if len(rest) > 0 {
 		next = rest[0]
 	}
@@ -195,6 +195,21 @@ func (d *dialog) way(now time.Time) (Server, []sipmsg.Uri) {
 		port = defaultPort(t)
 	}
 	return Server{Name: next.Host, Addr: netip.AddrPortFrom(addr, port), Transport: t, TLSName: addr.String()}, rest
+}
+
+// beyond is what a route set holds behind its first hop. A proxy that takes a call from one transport to another is in
+// it twice (RFC 5658; some mark both entries with "r2"), and both lead to the same dead host.
+func beyond(routes []sipmsg.Uri) []sipmsg.Uri {
+	if len(routes) < 2 {
+		return nil
+	}
+	first, second := &routes[0], &routes[1]
+	_, mark1 := first.UriParams.Get("r2")
+	_, mark2 := second.UriParams.Get("r2")
+	if mark1 && mark2 || strings.EqualFold(first.Host, second.Host) && uriTransport(first) != uriTransport(second) {
+		return routes[2:]
+	}
+	return routes[1:]
 }
 
 // cutOff tells whether the dialog's way leads by a server of the line that is dead or owes an answer,

@@ -45,6 +45,7 @@ type watch struct {
 	confirms  bool      // OPTIONS went unanswered, as always; a REGISTER tells whether it is dead
 	good      int       // probes answered in a row
 	ready     bool      // it may be used again; the line is busy still
+	declined  bool      // its last answer to OPTIONS was that it does not serve
 }
 
 // attend sees to it that the servers are looked after that have to be.
@@ -258,9 +259,13 @@ func (w *watch) judge(now time.Time) {
 // dead says that the server has been silent for long enough.
 func (w *watch) dead(now time.Time) {
 	l := w.leg
-	cause := "it says nothing for " + now.Sub(w.since).Round(100*time.Millisecond).String()
+	silence := now.Sub(w.since).Round(100 * time.Millisecond)
+	cause := "it says nothing for " + silence.String()
 	if w.kind == watchDoubt && w.dropsOptions() {
 		cause = "it does not answer"
+	}
+	if f := l.ln.a.flowKeys[flowKey{l.ln, w.server.Transport, w.server.Addr, w.server.TLSName}]; f != nil && f.state == flowOpening {
+		cause = f.unopened(silence)
 	}
 	w.giveUp(now)
 	f := l.flowOf(w.server)
@@ -363,6 +368,7 @@ func (w *watch) response(now time.Time, tx *clientTx, resp *sipmsg.Response) {
 	switch {
 	case w.kind != watchReturn:
 		w.alive(now)
+		w.declines(now, w.leg.refuses(resp.StatusCode))
 	case resp.StatusCode == 408 || resp.StatusCode == 503 || w.leg.refuses(resp.StatusCode):
 		w.bad(now)
 	default:
@@ -376,6 +382,16 @@ func (w *watch) response(now time.Time, tx *clientTx, resp *sipmsg.Response) {
 		}
 	}
 	w.leg.ln.a.agenda.set(w)
+}
+
+// declines takes in whether the server in use says to OPTIONS that it does not serve. That may be about OPTIONS
+// alone: what counts is its word on a registration, which is asked for once.
+func (w *watch) declines(now time.Time, it bool) {
+	if r := w.leg.reg; it && !w.declined && w.kind == watchUse && r.wanted() && r.valid(now) && !r.busy() {
+		w.leg.ln.logf("server %s answers OPTIONS as if it did not serve, and is asked to register", where(w.server.Transport, w.server.Addr))
+		r.begin(now)
+	}
+	w.declined = it
 }
 
 func (w *watch) failed(now time.Time, tx *clientTx, code int, cause string) {
@@ -413,7 +429,7 @@ func (l *leg) hears(now time.Time, s Server, code, sent int, rtt time.Duration) 
 // hearsFrom notes that something came by a flow.
 func (l *leg) hearsFrom(now time.Time, f *flow) {
 	for _, s := range l.list {
-		if s.Addr == f.Remote && s.Transport == f.Transport {
+		if s.Addr == f.Remote && s.Transport == f.Transport && (s.Transport == UDP || s.TLSName == f.tlsName) {
 			l.servers.Heard(s, now, 0, 0)
 			if w := l.watchOf(s); w != nil && w.kind == watchUse && w.pinged {
 				l.servers.Habit(s, optionsAnswered) // whoever answers pings is missed when they are not

@@ -137,6 +137,7 @@ func (f *flow) dial(o sip.Open, base *tls.Config) {
 		f.run(raw, raw)
 		return
 	}
+	f.deliver(sip.Connected{ID: f.id})
 	conn, err := secure(f.ctx, raw, base, o.ServerName, o.Verify)
 	if err != nil {
 		f.tell(err)
