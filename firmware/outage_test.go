@@ -28,7 +28,7 @@ var (
 
 // TestOutage is TestOutage of sip with the whole phone: sockets, resolver, loop, brain, screen and sound, at an
 // exchange of up to four proxies whose faults, and those of its DNS and of the network, are drawn from a seed. It
-// is slower by a factor of a hundred, so that one of forty seeds is played. What was recorded is replayed: the
+// takes some thirty times as long, so that one of forty seeds is played. What was recorded is replayed: the
 // decisions are the same, byte for byte.
 func TestOutage(t *testing.T) {
 	first, last := uint64(0), uint64(max(1, *seeds/40))
@@ -250,10 +250,11 @@ func (o *trouble) settle() {
 	}
 	o.hangUp()
 	o.after(6 * time.Second)
+	there := len(o.x.Status().Calls) // the BYE of one may have found nobody who took it
 	o.p.do(web.Call{To: "600"})
 	o.within("a call is answered", 3*time.Second, func() bool { return o.p.callState() == phone.StateConnected.String() })
 	o.hangUp()
-	o.within("and ended", 3*time.Second, func() bool { return len(o.x.Status().Calls) == 0 })
+	o.within("and ended", 3*time.Second, func() bool { return len(o.x.Status().Calls) <= there })
 	o.after(6 * time.Second)
 }
 

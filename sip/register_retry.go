@@ -112,14 +112,15 @@ func (r *registration) addressChanged(now time.Time) {
 }
 
 // moved registers at the server that is in use now, if it does not know us already. With
-// Auto_Register_When_Failover No a registration that is valid elsewhere waits for its refresh.
+// Auto_Register_When_Failover No a registration that is valid elsewhere waits for its refresh, unless that server is
+// not listed any more.
 func (r *registration) moved(now time.Time) {
 	switch {
 	case !r.wanted() || r.busy() || r.standby:
 		return
 	case r.valid(now) && r.server.same(r.leg.binding):
 		return
-	case r.valid(now) && !r.leg.ln.cfg.AutoRegister:
+	case r.valid(now) && !r.leg.ln.cfg.AutoRegister && r.leg.servers.Rank(r.server) >= 0:
 		return
 	}
 	r.begin(now)
