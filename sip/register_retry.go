@@ -2,6 +2,8 @@ package sip
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -100,14 +102,42 @@ func (r *registration) renewing() bool {
 
 // addressChanged registers anew if our Contact is no longer true.
 func (r *registration) addressChanged(now time.Time) {
-	if !r.wanted() || r.busy() || !r.leg.bound {
+	if !r.wanted() || !r.leg.bound {
 		return
 	}
-	if own := r.leg.localAddr(nil); r.bound.Host != "" {
+	own := r.leg.localAddr(nil)
+	if r.busy() || len(r.late) > 0 {
+		r.restart(now, own.Addr())
+		return
+	}
+	if r.bound.Host != "" {
 		if said, _ := hostAddr(r.bound.Host); said == own.Addr() && r.bound.Port == int(own.Port()) {
 			return
 		}
 	}
+	r.begin(now)
+}
+
+// restart gives up the REGISTERs under way that say where we are no longer, and begins anew.
+func (r *registration) restart(now time.Time, own netip.Addr) {
+	untrue := func(t *registerTry) bool {
+		said, _ := hostAddr(t.sent.Host)
+		return t.sent.Host != "" && said != own
+	}
+	tries := append(slices.Clone(r.under), r.late...)
+	if !slices.ContainsFunc(tries, untrue) {
+		return
+	}
+	for _, t := range tries {
+		if t.tx != nil {
+			t.tx.abandon(now)
+			t.tx = nil
+		}
+		if t.sent.Host != "" {
+			r.leaveBehind(t.sent, t.server, now.Add(r.expires)) // it may arrive yet
+		}
+	}
+	r.under, r.late = nil, nil
 	r.begin(now)
 }
 
