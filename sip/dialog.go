@@ -163,9 +163,7 @@ func (d *dialog) way(now time.Time) (Server, []sipmsg.Uri) {
 	if !d.cutOff() {
 		return d.server(now), d.routes
 	}
-	l := d.leg
-	s := l.choose()
-	if e, ok := l.servers.Entry(s); ok && e.Up {
+	if s, ok := d.leg.survivor(); ok {
 		around := sipmsg.Uri{Scheme: "sip", Host: uriHost(s.Addr.Addr()), Port: int(s.Addr.Port()), UriParams: sipmsg.HeaderParams{{K: "lr"}}}
 		if s.Transport.reliable() {
 			around.UriParams = append(around.UriParams, sipmsg.HeaderKV{K: "transport", V: string(s.Transport)})
@@ -210,6 +208,17 @@ func beyond(routes []sipmsg.Uri) []sipmsg.Uri {
 		return routes[2:]
 	}
 	return routes[1:]
+}
+
+// survivor is a server of the line that works: of the leg, else of the other one.
+func (l *leg) survivor() (Server, bool) {
+	for _, o := range append([]*leg{l}, l.ln.legs()...) {
+		s := o.choose()
+		if e, ok := o.servers.Entry(s); ok && e.Up {
+			return s, true
+		}
+	}
+	return Server{}, false
 }
 
 // cutOff tells whether the dialog's way leads by a server of the line that is dead or owes an answer,
