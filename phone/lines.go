@@ -11,6 +11,7 @@ import (
 type line struct {
 	LineConfig
 	state    LineState
+	backup   bool // it works by another server than the preferred one
 	cause    Reason
 	told     Reason // the cause the user was told last; zero once it is registered
 	was      bool   // it has been registered and has not failed since: it may be about to be again
@@ -71,7 +72,7 @@ func (p *Phone) lineNews(now time.Time, ev Line) {
 	if l == nil || !l.Enabled {
 		return
 	}
-	l.state, l.cause = ev.State, Reason{}
+	l.state, l.cause, l.backup = ev.State, Reason{}, ev.Backup && ev.State == LineRegistered
 	l.was = l.state == LineRegistered || l.was && l.state == LineRegistering
 	switch ev.State {
 	case LineFailed:

@@ -48,6 +48,7 @@ func (ln *line) tell() {
 	ev := Registration{Line: ln.cfg.Number, State: r.state, Code: r.code, Cause: r.cause}
 	if r.state == regRegistered {
 		ev.Server = where(r.server.Transport, r.server.Addr)
+		ev.Backup = r.leg != ln.leg || r.leg.servers.Rank(r.server) > 0
 	}
 	if ev == ln.told {
 		return

@@ -112,7 +112,7 @@ func TestSettingsAreSet(t *testing.T) {
 	form.Set("Alternate_Outbound_Proxy_1_", "192.0.2.9:5070")
 	form.Set("Register_Expires_1_", "many")
 	body := d.want("three are applied, one refused", d.post(form), http.StatusUnprocessableEntity, "3 settings were changed")
-	for _, part := range []string{"1 was refused", `value="many"`, "Changed and in force.", `href="#f-Register_Expires_1_"`} {
+	for _, part := range []string{"1 was refused", `value="many"`, `data-value="3600"`, "Changed and in force.", `href="#f-Register_Expires_1_"`} {
 		if !strings.Contains(body, part) {
 			t.Errorf("the page does not hold %q", part)
 		}
