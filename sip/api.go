@@ -359,7 +359,8 @@ type Line struct {
 	MakeCallWithoutReg    bool
 	AnswerWithoutReg      bool
 	TLSNameValidate       bool
-	PreferIPv6            bool
+	PreferIPv6            bool // SIP_IP_Preference
+	NoIPv4, NoIPv6        bool // IP_Mode
 	AuthResyncReboot      bool // challenge NOTIFYs that resync or reboot the phone (reference B.11)
 
 	Expires time.Duration

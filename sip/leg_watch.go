@@ -45,6 +45,7 @@ type watch struct {
 	confirms  bool      // OPTIONS went unanswered, as always; a REGISTER tells whether it is dead
 	good      int       // probes answered in a row
 	ready     bool      // it may be used again; the line is busy still
+	declined  bool      // its last answer to OPTIONS was that it does not serve
 }
 
 // attend sees to it that the servers are looked after that have to be.
@@ -363,6 +364,7 @@ func (w *watch) response(now time.Time, tx *clientTx, resp *sipmsg.Response) {
 	switch {
 	case w.kind != watchReturn:
 		w.alive(now)
+		w.declines(now, w.leg.refuses(resp.StatusCode))
 	case resp.StatusCode == 408 || resp.StatusCode == 503 || w.leg.refuses(resp.StatusCode):
 		w.bad(now)
 	default:
@@ -376,6 +378,16 @@ func (w *watch) response(now time.Time, tx *clientTx, resp *sipmsg.Response) {
 		}
 	}
 	w.leg.ln.a.agenda.set(w)
+}
+
+// declines takes in whether the server in use says to OPTIONS that it does not serve. That may be about OPTIONS
+// alone: what counts is its word on a registration, which is asked for once.
+func (w *watch) declines(now time.Time, it bool) {
+	if r := w.leg.reg; it && !w.declined && w.kind == watchUse && r.wanted() && r.valid(now) && !r.busy() {
+		w.leg.ln.logf("server %s answers OPTIONS as if it did not serve, and is asked to register", where(w.server.Transport, w.server.Addr))
+		r.begin(now)
+	}
+	w.declined = it
 }
 
 func (w *watch) failed(now time.Time, tx *clientTx, code int, cause string) {
@@ -425,9 +437,11 @@ func (l *leg) hearsFrom(now time.Time, f *flow) {
 
 // doubt says that a server has left a request unanswered for too long: others are asked before it until
 // it is known to live or to be dead.
-func (l *leg) doubt(now time.Time, tx *clientTx) {
-	s := tx.server
-	if l.ln.cfg.FailoverTimeout <= 0 || now.Sub(tx.begun) < l.patience(s) || !l.servers.Suspect(s, tx.sends) {
+func (l *leg) doubt(now time.Time, tx *clientTx) { l.owes(now, tx.server, tx.begun, tx.sends) }
+
+// owes says that a server has been silent since then to so many messages that call for an answer.
+func (l *leg) owes(now time.Time, s Server, since time.Time, unheard int) {
+	if l.ln.cfg.FailoverTimeout <= 0 || now.Sub(since) < l.patience(s) || !l.servers.Suspect(s, unheard) {
 		return
 	}
 	l.ln.logf("server %s owes an answer and is looked into", where(s.Transport, s.Addr))

@@ -45,12 +45,14 @@ func (l *Locator) Hurry(now time.Time) []Question {
 
 // Remembered tells whether the list is used as another run left it, for no name server has answered yet.
 func (l *Locator) Remembered() bool {
+	remembered := false
 	for _, k := range l.lookups {
-		if l.done && k.needed && k.recalled {
-			return true
+		if k.needed && k.settled && !k.recalled {
+			return false
 		}
+		remembered = remembered || k.needed && k.recalled
 	}
-	return false
+	return l.done && remembered
 }
 
 // found tells what the lines' servers were found by, when that is news.
@@ -63,9 +65,7 @@ func (a *Agent) found() {
 			}
 		}
 	}
-	slices.SortStableFunc(list, func(x, y Answer) int {
-		return cmp.Or(strings.Compare(x.Question.Name, y.Question.Name), strings.Compare(x.Question.Type, y.Question.Type))
-	})
+	slices.SortStableFunc(list, byQuestion)
 	list = slices.CompactFunc(list, func(x, y Answer) bool { return x.Question == y.Question })
 	if slices.EqualFunc(list, a.known, func(x, y Answer) bool {
 		return x.Question == y.Question && x.Code == y.Code && slices.Equal(x.Records, y.Records)
@@ -74,6 +74,10 @@ func (a *Agent) found() {
 	}
 	a.known = list
 	a.emit(Found{Answers: slices.Clone(list)})
+}
+
+func byQuestion(x, y Answer) int {
+	return cmp.Or(strings.Compare(x.Question.Name, y.Question.Name), strings.Compare(x.Question.Type, y.Question.Type))
 }
 
 // ordered are the records of one answer in an order that a name server cannot change by rotating them.

@@ -267,6 +267,7 @@ func (w *walk) answers() (list []Answer) {
 			list = append(list, Answer{Question: q, Code: k.code, Records: ordered(k.records)})
 		}
 	}
+	slices.SortFunc(list, byQuestion)
 	return list
 }
 
