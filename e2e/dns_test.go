@@ -25,20 +25,28 @@ type nameServer struct {
 // startDNS answers on addr, by UDP and TCP.
 func startDNS(addr netip.AddrPort) (*nameServer, error) {
 	n := &nameServer{addr: addr, records: map[string][]dns.RR{}}
+	if err := n.serve(addr); err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+// serve answers on one more address.
+func (n *nameServer) serve(addr netip.AddrPort) error {
 	packets, err := net.ListenPacket("udp", addr.String())
 	if err != nil {
-		return nil, fmt.Errorf("DNS server: %w", err)
+		return fmt.Errorf("DNS server: %w", err)
 	}
 	listener, err := net.Listen("tcp", addr.String())
 	if err != nil {
 		packets.Close()
-		return nil, fmt.Errorf("DNS server: %w", err)
+		return fmt.Errorf("DNS server: %w", err)
 	}
-	n.servers = []*dns.Server{{PacketConn: packets, Handler: n}, {Listener: listener, Handler: n}}
-	for _, s := range n.servers {
+	for _, s := range []*dns.Server{{PacketConn: packets, Handler: n}, {Listener: listener, Handler: n}} {
+		n.servers = append(n.servers, s)
 		go s.ActivateAndServe()
 	}
-	return n, nil
+	return nil
 }
 
 func (n *nameServer) close() {

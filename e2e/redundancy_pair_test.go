@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"path/filepath"
 	"regexp"
@@ -17,10 +18,11 @@ import (
 // Implementation constants: the phone of these tests looks after its servers more often than by default, so that a
 // cell of the matrix takes seconds.
 const (
-	cellProbe    = 2 * time.Second // Server_Probe_Intvl
-	cellFallback = 3 * time.Second // Proxy_Fallback_Intvl
-	cellGood     = 3               // Failback_Good_Probes, one second apart
-	cellTTL      = 2               // seconds DNS answers are good for
+	cellProbe    = 2 * time.Second  // Server_Probe_Intvl
+	cellFallback = 3 * time.Second  // Proxy_Fallback_Intvl
+	cellGood     = 3                // Failback_Good_Probes, one second apart
+	cellTTL      = 2                // seconds DNS answers are good for
+	askAgain     = 15 * time.Second // the phone asks DNS no more often, whatever the TTL
 	busyMachine  = 10 * time.Second
 )
 
@@ -76,7 +78,7 @@ func (p *pair) startServer(name string) *server {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	s.values = map[string]any{"Dir": dir, "Addr": s.addr, "Port6": 0, "Domains": []string{p.domain}, "Good": cert, "Expired": cert, "Unknown": cert,
+	s.values = map[string]any{"Dir": dir, "Addr": s.addr, "Port6": 0, "Domains": []string{p.domain, name + "." + p.domain}, "Good": cert, "Expired": cert, "Unknown": cert,
 		"Peers": fmt.Sprintf(`^127\.%d\.1\.`, lab.block), "PeerPrefix": fmt.Sprintf("127.%d.1.", lab.block)}
 	if s.kamailio, err = startKamailio(dir, s.values); err != nil {
 		p.t.Fatal(err)
@@ -103,17 +105,12 @@ func (p *pair) list(servers ...*server) {
 func (p *pair) startPhone(transport string, profile map[string]string) *phone {
 	p.t.Helper()
 	settings := map[string]string{
-		"Server_Probe_Intvl_1_":     strconv.Itoa(int(cellProbe.Seconds())),
-		"Proxy_Fallback_Intvl_1_":   strconv.Itoa(int(cellFallback.Seconds())),
-		"Failback_Good_Probes_1_":   strconv.Itoa(cellGood),
-		"Make_Call_Without_Reg_1_":  "Yes",
-		"Register_Expires_1_":       "600",
-		"Hot_Standby_Registration_": "",
+		"Server_Probe_Intvl_1_":   strconv.Itoa(int(cellProbe.Seconds())),
+		"Proxy_Fallback_Intvl_1_": strconv.Itoa(int(cellFallback.Seconds())),
+		"Failback_Good_Probes_1_": strconv.Itoa(cellGood),
+		"Register_Expires_1_":     "600",
 	}
-	delete(settings, "Hot_Standby_Registration_")
-	for k, v := range profile {
-		settings[k] = v
-	}
+	maps.Copy(settings, profile)
 	return startPhone(p.t, phoneOptions{domain: p.domain, transport: transport, resolver: p.dns.addr.String(), profile: settings})
 }
 
@@ -224,7 +221,10 @@ func (s *server) left(mark int, user string) time.Time {
 	return time.Time{}
 }
 
-var leaves = regexp.MustCompile(` expires=0 |;expires=0\b`)
+var (
+	leaves      = regexp.MustCompile(` expires=0 |;expires=0\b`)
+	callIDField = regexp.MustCompile(` cid=(\S+) `)
+)
 
 // answered is when the server passed on the first 200 to an INVITE of user after mark; zero if it did not.
 func (s *server) answered(mark int, user string) time.Time {

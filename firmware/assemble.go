@@ -110,7 +110,7 @@ func newLoop(p parts) *loop {
 		log: p.log, name: p.board.Name, rows: p.board.Rows, cols: p.board.Cols, width: p.board.Width, height: p.board.Height,
 		inbox: make(chan any, inboxSize), record: p.record,
 		route: p.route, settings: p.settings, addrs: p.addrs, publish: void{}, password: p.password, trust: p.trust, start: time.Now(),
-		calls: make(map[phone.ID]*conversation), last: make(map[phone.ID]farewell), mwi: make(map[int]web.MWI),
+		calls: make(map[phone.ID]*conversation), last: make(map[phone.ID]farewell), mwi: make(map[int]web.MWI), said: make(map[int]saying),
 	}
 	if l.trust == nil {
 		l.trust = func(string) {}

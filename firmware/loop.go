@@ -102,6 +102,7 @@ type loop struct {
 	provided provided              // how provisioning went
 	memory   memory                // of the DNS
 	mwi      map[int]web.MWI
+	said     map[int]saying // by line
 	count    counters
 	shown    []string
 	frame    hal.Frame
@@ -426,6 +427,12 @@ func inputKinds() []any {
 		media.DigitHeard{}, media.DigitEnded{}, media.Silent{}, media.SoundFailed{},
 		updated{}, reserved{}, routed{}, bound{},
 	}
+}
+
+// A saying is what a line decided last.
+type saying struct {
+	at   time.Time
+	text string
 }
 
 // What enters the loop beside the machines' own inputs.

@@ -256,10 +256,17 @@ func TestNamesOnDisk(t *testing.T) {
 		if n := len(kept) - 1; n < 5 || n > 7 {
 			t.Errorf("written %d times in six hours of changes", n)
 		}
-		if err := x.SetServers("b"); err != nil {
-			t.Fatal(err)
+		b.after(2 * time.Hour)
+		for _, name := range []string{"a", "b"} {
+			if err := x.SetServers(name); err != nil {
+				t.Fatal(err)
+			}
+			b.after(90 * time.Second)
 		}
-		b.after(61 * time.Second)
+		kept = p.shelf.remembered()
+		if last := kept[len(kept)-1]; strings.Contains(last, "b.example.test") {
+			t.Errorf("a second change within the hour is on the disk already:\n%s", last)
+		}
 		p.stop()
 		kept = p.shelf.remembered()
 		if last := kept[len(kept)-1]; strings.Contains(last, "a.example.test") || !strings.Contains(last, "b.example.test A 10.0.0.12\n") {

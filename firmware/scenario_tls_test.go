@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/tls"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,6 +75,7 @@ func TestIdentityMoves(t *testing.T) {
 					t.Errorf("the status shows %+v, want the cause %q", s, c.want)
 				}
 				p.wantScreen("it is registered", "Ready")
+				wantShown(t, p.status().Lines[0])
 				p.do(web.Call{To: "601"})
 				b.within("a call goes by the second", time.Second, func() bool { return p.shows("Connected") })
 				if via := p.status().Calls[0].Via; via != "tls:10.0.0.12:5061" {
@@ -83,5 +85,27 @@ func TestIdentityMoves(t *testing.T) {
 				b.after(time.Second)
 			})
 		})
+	}
+}
+
+// wantShown checks what the status tells about a line whose first server is down and whose second is in use.
+func wantShown(t *testing.T, line web.LineStatus) {
+	t.Helper()
+	down, up := line.Servers[0], line.Servers[1]
+	if down.Probe <= 0 || down.Probe > 3600 || down.Refresh != 0 || down.Suspect || down.Since < 0 {
+		t.Errorf("the first is looked for in %v s: %+v", down.Probe, down)
+	}
+	if up.State != "up" || up.Probe <= 0 || up.Probe > 15 || up.Refresh < 2000 || up.Expires < up.Refresh || up.Heard <= 0 || up.RTT < 10 || !up.InUse || !up.Registered {
+		t.Errorf("the second is %+v", up)
+	}
+	if len(line.Legs) != 1 {
+		t.Fatalf("the legs are %+v", line.Legs)
+	}
+	want := web.LegStatus{Leg: "primary", Domain: "example.test", State: "registered", Active: "tls:10.0.0.12:5061", InUse: true, Expires: up.Expires, Refresh: up.Refresh}
+	if line.Legs[0] != want {
+		t.Errorf("the leg is %+v, want %+v", line.Legs[0], want)
+	}
+	if !strings.Contains(line.Event, "tls:10.0.0.1") || line.EventS < 0 || line.EventS > 5 {
+		t.Errorf("the last event is %q %v s ago", line.Event, line.EventS)
 	}
 }

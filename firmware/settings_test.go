@@ -415,3 +415,19 @@ func TestSocketsInUse(t *testing.T) {
 		t.Errorf("exit %d, %q", code, errs.String())
 	}
 }
+
+// IP_Mode leaves out the servers of the other family, SIP_IP_Preference orders them.
+func TestFamilies(t *testing.T) {
+	for mode, want := range map[string][2]bool{"Dual Mode": {false, false}, "IPv4 Only": {false, true}, "IPv6 Only": {true, false}} {
+		s := config.Default()
+		for tag, value := range map[string]string{"User_ID_1_": "1001", "Proxy_1_": "example.test", "IP_Mode": mode, "SIP_IP_Preference": "IPv6"} {
+			if err := s.Set(tag, value); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l := sipConfig(s, nil, [8]netip.AddrPort{}, nil).Lines[0]
+		if l.NoIPv4 != want[0] || l.NoIPv6 != want[1] || !l.PreferIPv6 {
+			t.Errorf("%s: no IPv4 %t, no IPv6 %t, IPv6 first %t", mode, l.NoIPv4, l.NoIPv6, l.PreferIPv6)
+		}
+	}
+}

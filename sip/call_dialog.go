@@ -107,6 +107,7 @@ func (r *inDialog) failed(now time.Time, tx *clientTx, code int, cause string) {
 	l.ln.logf("%s in a call failed: %s", r.method, cause)
 	if !tx.heard {
 		l.down(now, tx.server, cause)
+		r.d.dead = tx.server
 		if r.elsewhere(now, tx) {
 			return
 		}

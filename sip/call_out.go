@@ -25,7 +25,7 @@ func (a *Agent) invite(now time.Time, in Invite) {
 	case len(a.calls) >= maxCalls:
 		a.emit(Ended{ID: in.ID, Code: 503, Phrase: phrase(503), Cause: "too many calls"})
 		return
-	case ln.cfg.Register && !ln.cfg.MakeCallWithoutReg && !ln.registered(now):
+	case ln.cfg.Register && !ln.cfg.MakeCallWithoutReg && !ln.serves(now):
 		a.emit(Ended{ID: in.ID, Code: 503, Phrase: phrase(503), Cause: "the line is not registered"})
 		return
 	}

@@ -28,6 +28,8 @@ type dialog struct {
 	found  Server // what the look-up said
 	asked  string // what was looked up
 
+	dead Server // a next hop that did not answer
+
 	ackSeq uint32 // of the newest INVITE that got a 2xx here
 	ack    []byte // its ACK, repeated with each repeated 2xx
 	ackBy  Server
@@ -210,13 +212,14 @@ func beyond(routes []sipmsg.Uri) []sipmsg.Uri {
 	return routes[1:]
 }
 
-// cutOff tells whether the dialog's way leads by a server of the line that is dead or owes an answer.
+// cutOff tells whether the dialog's way leads by a server of the line that is dead or owes an answer,
+// or by one that was, and was found dead.
 func (d *dialog) cutOff() bool {
 	hop := d.origin
 	if len(d.routes) > 0 {
 		i := slices.IndexFunc(d.leg.list, func(s Server) bool { return s.isHop(&d.routes[0]) })
 		if i < 0 {
-			return false
+			return d.dead.isHop(&d.routes[0])
 		}
 		hop = d.leg.list[i]
 	} else if _, ok := d.leg.servers.Entry(hop); !ok || !d.leg.outbound {
@@ -258,10 +261,8 @@ func (d *dialog) order(req *sipmsg.Request) bool {
 func (d *dialog) acknowledge(now time.Time, tx *clientTx, resp *sipmsg.Response) {
 	a, ln := d.leg.ln.a, d.leg.ln
 	seq := resp.CSeq().SeqNo
-	if d.ack == nil || d.ackSeq != seq || d.leg.isDown(d.ackBy) {
-		var routes []sipmsg.Uri
-		d.ackBy, routes = d.way(now)
-		d.ackSeq = seq
+	if by, routes := d.way(now); d.ack == nil || d.ackSeq != seq || !by.same(d.ackBy) {
+		d.ackBy, d.ackSeq = by, seq
 		req := d.request(a, sipmsg.ACK, seq, routes)
 		// Section 22.1: the ACK repeats the credentials of the INVITE.
 		sipmsg.CopyHeaders("Authorization", tx.req, req)

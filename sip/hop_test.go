@@ -111,7 +111,7 @@ func FuzzHop(f *testing.F) {
 		a.Step(now, Invite{ID: 1, Line: 1, To: "1002"})
 		_, outErr := parseHop(outbound)
 		l := a.Lines()[0]
-		if (err != nil || outbound != "" && outErr != nil) && (l.State == "registered" || l.Cause == "") {
+		if proxy != "" && (err != nil || outbound != "" && outErr != nil) && (l.State == "registered" || l.Cause == "") {
 			t.Fatalf("proxy %q, outbound proxy %q: the line is %+v", proxy, outbound, l)
 		}
 		for range 4 {

@@ -11,15 +11,15 @@ import (
 const maxLeftovers = 16
 
 // A leftover is a Contact of ours that a registrar may still know, and that is not true any more: its connection
-// is gone, its address has changed, and the registrar could not be told. It is removed with the next REGISTER,
-// in case that registrar shares its memory, and once more when a line is back there, lest calls for us are sent
-// into the void beside us. The agent keeps them, since a line may be another when it is back.
+// is gone, its address has changed, and the registrar could not be told. It is removed with the next REGISTER
+// to each other server, in case they share their memory, and when a line is back there, lest calls for us are
+// sent into the void beside us. The agent keeps them, since a line may be another when it is back.
 type leftover struct {
 	aor    string
 	uri    sipmsg.Uri
 	server Server
 	until  time.Time // it is forgotten by itself
-	told   bool      // another server was asked to remove it
+	told   []Server  // others that have removed it too
 }
 
 // isAt tells whether the leftover is of the registration's address of record and at a server.
@@ -55,7 +55,7 @@ func (r *registration) leftAt(s Server) (list []sipmsg.Uri) {
 		}
 	}
 	for i := range r.leg.ln.a.leftovers {
-		if o := &r.leg.ln.a.leftovers[i]; r.isAt(o, s) || !o.told && r.owns(o) {
+		if o := &r.leg.ln.a.leftovers[i]; r.owns(o) && !slices.ContainsFunc(o.told, s.same) {
 			add(o.uri)
 		}
 	}
@@ -85,12 +85,30 @@ func (r *registration) swept(t *registerTry) {
 		return r.isAt(&o, t.server) && (gone(&o) || sameContact(&o.uri, &t.sent))
 	})
 	for i := range a.leftovers {
-		o := &a.leftovers[i]
-		o.told = o.told || r.owns(o) && gone(o)
+		if o := &a.leftovers[i]; r.owns(o) && gone(o) {
+			o.told = append(o.told, t.server)
+		}
 	}
 }
 
 // forgetLeftovers drops those that have expired.
 func (a *Agent) forgetLeftovers(now time.Time) {
 	a.leftovers = slices.DeleteFunc(a.leftovers, func(o leftover) bool { return passed(now, o.until) })
+}
+
+// takenAway says that a registrar has removed our Contact at our wish. If it shares its memory with others, and
+// the Contact is that of a registration that stays, as by UDP, it is not known there either any more.
+func (r *registration) takenAway(now time.Time) {
+	a := r.leg.ln.a
+	for _, ln := range a.lines {
+		for _, l := range ln.legs() {
+			for _, o := range l.registrations() {
+				if o == r || o.leaving || !o.valid(now) || o.refreshAt.IsZero() || !sameContact(&o.bound, &r.bound) {
+					continue
+				}
+				o.refreshAt = earliest(o.refreshAt, now.Add(returnTime)) // and once for all that are removed together
+				a.agenda.set(o)
+			}
+		}
+	}
 }

@@ -42,7 +42,10 @@ type leg struct {
 func newLeg(ln *line, name, proxy, outbound string) *leg {
 	l := &leg{ln: ln, name: name, noTCP: map[netip.AddrPort]time.Time{}}
 	l.reg = &registration{leg: l}
-	first := proxy
+	first, title := proxy, ""
+	if name == "alternate" {
+		title = "Alternate "
+	}
 	if l.outbound = outbound != ""; l.outbound {
 		first = outbound
 	}
@@ -56,7 +59,7 @@ func newLeg(ln *line, name, proxy, outbound string) *leg {
 			l.domainPort += ":" + strconv.Itoa(int(h.port))
 		}
 	} else if proxy != "" {
-		l.cause = "Proxy: " + err.Error()
+		l.cause = title + "Proxy: " + err.Error()
 		return l
 	}
 	if first == "" {
@@ -66,12 +69,12 @@ func newLeg(ln *line, name, proxy, outbound string) *leg {
 	var err error
 	l.locator, err = NewLocator(LocateConfig{
 		Proxy: first, Transport: ln.cfg.Transport, UseSRV: ln.cfg.UseSRV, AutoPrefix: ln.cfg.SRVAutoPrefix,
-		PreferIPv6: ln.cfg.PreferIPv6, Random: ln.a.random,
+		PreferIPv6: ln.cfg.PreferIPv6, NoIPv4: ln.cfg.NoIPv4, NoIPv6: ln.cfg.NoIPv6, Random: ln.a.random,
 	})
 	if err != nil {
-		l.cause = "Proxy: " + err.Error()
+		l.cause = title + "Proxy: " + err.Error()
 		if outbound != "" {
-			l.cause = "Outbound Proxy: " + err.Error()
+			l.cause = title + "Outbound Proxy: " + err.Error()
 		}
 		return l
 	}
@@ -159,6 +162,9 @@ func (l *leg) relocated(now time.Time) {
 	}
 	l.attend(now)
 	l.standBy(now)
+	if l.reg.state == regRegistered {
+		l.ln.tell() // another server may be the preferred one now
+	}
 }
 
 // hurry says that somebody waits for a server to be found: what is remembered is good enough then.
@@ -231,6 +237,15 @@ func (l *leg) choose() Server {
 func (l *leg) isDown(s Server) bool {
 	e, ok := l.servers.Entry(s)
 	return ok && !e.Up
+}
+
+// serverAt is the server of the leg a flow leads to; not listed: none.
+func (l *leg) serverAt(f *flow) (e Entry, listed bool) {
+	i := slices.IndexFunc(l.list, func(s Server) bool { return s.Addr == f.Remote && s.Transport == f.Transport })
+	if i < 0 {
+		return Entry{}, false
+	}
+	return l.servers.Entry(l.list[i])
 }
 
 // down marks a server as failed and moves on to the next, with all that waits for a word from it.

@@ -437,9 +437,11 @@ func (l *leg) hearsFrom(now time.Time, f *flow) {
 
 // doubt says that a server has left a request unanswered for too long: others are asked before it until
 // it is known to live or to be dead.
-func (l *leg) doubt(now time.Time, tx *clientTx) {
-	s := tx.server
-	if l.ln.cfg.FailoverTimeout <= 0 || now.Sub(tx.begun) < l.patience(s) || !l.servers.Suspect(s, tx.sends) {
+func (l *leg) doubt(now time.Time, tx *clientTx) { l.owes(now, tx.server, tx.begun, tx.sends) }
+
+// owes says that a server has been silent since then to so many messages that call for an answer.
+func (l *leg) owes(now time.Time, s Server, since time.Time, unheard int) {
+	if l.ln.cfg.FailoverTimeout <= 0 || now.Sub(since) < l.patience(s) || !l.servers.Suspect(s, unheard) {
 		return
 	}
 	l.ln.logf("server %s owes an answer and is looked into", where(s.Transport, s.Addr))

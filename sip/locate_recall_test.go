@@ -38,7 +38,7 @@ func TestLocateRecall(t *testing.T) {
 		t.Error("nothing of it is from memory")
 	}
 
-	s, asked = again(t, first, recallConfig)
+	s, _ = again(t, first, recallConfig)
 	if got := s.l.Next().Sub(s.now); got != headStart {
 		t.Errorf("the next tick is due after %v, want %v", got, headStart)
 	}
@@ -125,19 +125,19 @@ func TestLocateAnswers(t *testing.T) {
 func answersInWords(answers []Answer) string {
 	var all []string
 	for _, a := range answers {
-		text := fmt.Sprintf("%s %s:", a.Question.Type, a.Question.Name)
+		words := []string{a.Question.Type, a.Question.Name + ":"}
 		for _, r := range a.Records {
 			switch {
 			case r.Addr.IsValid():
-				text += " " + r.Addr.String()
+				words = append(words, r.Addr.String())
 			default:
-				text += fmt.Sprintf(" %d/%d/%d/%s%s", r.Priority, r.Weight, r.Port, r.Target, r.Replacement)
+				words = append(words, fmt.Sprintf("%d/%d/%d/%s%s", r.Priority, r.Weight, r.Port, r.Target, r.Replacement))
 			}
 		}
 		if a.Records == nil {
-			text += fmt.Sprintf(" (%d)", a.Code)
+			words = append(words, fmt.Sprintf("(%d)", a.Code))
 		}
-		all = append(all, text)
+		all = append(all, strings.Join(words, " "))
 	}
 	return strings.Join(all, "; ")
 }

@@ -136,6 +136,11 @@ var office = zone{
 	"half.test A 60 192.0.2.7",
 	"dead.test A 60 dead",
 	"_sip._udp.literal.test SRV 60 0 0 5060 192.0.2.8",
+	"_sip._udp.mixed.test SRV 60 1 0 5060 six.test",
+	"_sip._udp.mixed.test SRV 60 2 0 5060 a.example.test",
+	"six.test AAAA 60 2001:db8::6",
+	"_sip._udp.pair.test SRV 60 1 2 5060 a.example.test",
+	"_sip._udp.pair.test SRV 60 1 1 5080 b.example.test",
 	"_sip._udp.empty.test SRV 60 0 0 5060 nowhere.test",
 }
 
@@ -166,6 +171,11 @@ func TestLocate(t *testing.T) {
 		{"IPv6 first inside a priority", "example.test", with(func(c *LocateConfig) { c.NoIPv6, c.PreferIPv6 = false, true }),
 			"udp:[2001:db8::1]:5060 udp:192.0.2.1:5060 udp:[2001:db8::2]:5080 udp:192.0.2.2:5080 udp:192.0.2.3:5080",
 			"SRV _sip._udp.example.test, AAAA a.example.test, A a.example.test, AAAA b.example.test, A b.example.test"},
+		{"a priority with IPv6 only, in between", "mixed.test", with(func(c *LocateConfig) { c.NoIPv6 = false }),
+			"udp:[2001:db8::6]:5060 udp:192.0.2.1:5060 udp:[2001:db8::1]:5060", "SRV _sip._udp.mixed.test, A six.test, AAAA six.test, A a.example.test, AAAA a.example.test"},
+		{"two of one priority: IPv4 of both, then IPv6 of both", "pair.test", with(func(c *LocateConfig) { c.NoIPv6 = false }),
+			"udp:192.0.2.1:5060 udp:192.0.2.2:5080 udp:192.0.2.3:5080 udp:[2001:db8::1]:5060 udp:[2001:db8::2]:5080",
+			"SRV _sip._udp.pair.test, A a.example.test, A b.example.test, AAAA a.example.test, AAAA b.example.test"},
 		{"IPv6 only", "example.test", with(func(c *LocateConfig) { c.NoIPv6, c.NoIPv4 = false, true }),
 			"udp:[2001:db8::1]:5060 udp:[2001:db8::2]:5080", "SRV _sip._udp.example.test, AAAA a.example.test, AAAA b.example.test"},
 		{"the bare name is the second SRV name", "bare.test", srv, "udp:192.0.2.1:5090", "SRV _sip._udp.bare.test, SRV bare.test, A a.example.test"},

@@ -81,11 +81,11 @@ func drawn(t *testing.T, weights []int, n int) map[string]float64 {
 	counts := map[string]float64{}
 	for range n {
 		s := startScene(t, LocateConfig{Proxy: "w.test", UseSRV: true, AutoPrefix: true, NoIPv6: true, Random: random}, z)
-		order := ""
+		var order []byte
 		for _, v := range s.l.Servers() {
-			order += fmt.Sprint(v.Addr.Port() - 5000)
+			order = append(order, '0'+byte(v.Addr.Port()-5000))
 		}
-		counts[order]++
+		counts[string(order)]++
 	}
 	return counts
 }

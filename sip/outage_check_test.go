@@ -17,9 +17,10 @@ type checks struct {
 	most     int
 	mostRegs int
 	regs     []time.Time // of them REGISTER
-	changed  time.Time   // the settings
+	changed  time.Time   // the settings, or the servers as the line knows them
 	stuck    map[*leg]time.Time
-	refused  map[string]bool // Call-IDs of BYEs that a server refused, as Try_Backup_RSC has it for good
+	listed   map[*leg]*Server // the first server of its list, as it was last seen
+	refused  map[string]bool  // Call-IDs of BYEs that a server refused, as Try_Backup_RSC has it for good
 }
 
 // callInfo is what is known of a call of the phone.
@@ -37,7 +38,7 @@ type callInfo struct {
 
 func (k *checks) init(w *world) {
 	k.calls, k.hops, k.invites, k.stuck = map[ID]*callInfo{}, map[string]Flow{}, map[string]*sipmsg.Request{}, map[*leg]time.Time{}
-	k.refused = map[string]bool{}
+	k.refused, k.listed = map[string]bool{}, map[*leg]*Server{}
 	k.begun = -1
 	k.changed = w.now
 }
@@ -70,7 +71,19 @@ func (k *checks) step(w *world) {
 		return
 	}
 	for _, ln := range a.lines {
+		calls := 0
+		for _, c := range a.calls {
+			if c.line == ln {
+				calls++
+			}
+		}
+		if calls != ln.calls {
+			w.violated("line %d has %d calls and counts %d", ln.cfg.Number, calls, ln.calls)
+		}
 		for _, l := range ln.legs() {
+			if len(l.list) > 0 && k.listed[l] != &l.list[0] {
+				k.listed[l], k.changed = &l.list[0], w.now
+			}
 			k.notStuck(w, l)
 		}
 	}
@@ -100,7 +113,7 @@ func (k *checks) notStuck(w *world, l *leg) {
 	}
 	good := false
 	for _, s := range l.list {
-		if h := w.hostAt(s.Addr); h != nil && !h.good.IsZero() && !h.good.After(since) {
+		if h := w.hostAt(s.Addr); h != nil && h.goodSince(since) {
 			good = true
 		}
 	}
@@ -120,7 +133,7 @@ func (k *checks) sent(w *world, f Flow, req *sipmsg.Request) {
 	key := branch + " " + string(req.Method)
 	hop, again := k.hops[key]
 	if again {
-		if hop.Transport != f.Transport || hop.Remote != f.Remote || hop.ID != f.ID {
+		if hop.Transport != f.Transport || hop.Remote != f.Remote {
 			w.violated("one transaction, two servers: %s to %s, before to %s", req.Method, f.Remote, hop.Remote)
 		}
 		return
@@ -134,7 +147,7 @@ func (k *checks) sent(w *world, f Flow, req *sipmsg.Request) {
 		if !known && req.Method == sipmsg.CANCEL {
 			w.violated("CANCEL without an INVITE")
 		}
-		if at := k.hops[branch+" INVITE"]; known && (at.Remote != f.Remote || at.Transport != f.Transport || at.ID != f.ID ||
+		if at := k.hops[branch+" INVITE"]; known && (at.Remote != f.Remote || at.Transport != f.Transport ||
 			invite.CSeq().SeqNo != req.CSeq().SeqNo || invite.Recipient.String() != req.Recipient.String()) {
 			w.violated("%s to %s does not follow its INVITE to %s", req.Method, f.Remote, at.Remote)
 		}
@@ -217,8 +230,9 @@ func (k *checks) ended(w *world, e Ended, c *callInfo) {
 		if l.callID == c.callID && l.state == legUp {
 			up = l
 		}
-		if l.callID == c.callID && !c.out && l.p.host != nil && (l.p.host.good.IsZero() || l.p.host.good.After(c.begun)) {
-			return // the server it came by is gone, and with it the ACK
+		if by := l.p.host; l.callID == c.callID && by != nil && !by.goodSince(c.begun) && e.Cause == "the far end does not acknowledge" &&
+			(c.answered.IsZero() || by.lossy.After(c.begun) || w.cfg.Lines[0].FailoverTimeout == 0) {
+			return // the server it came by is gone, and with it the ACK; a call that stands survives that if it is noticed in time
 		}
 	}
 	switch {
@@ -240,10 +254,10 @@ func (k *checks) hangs(w *world, c *callInfo) {
 	ended := w.now
 	w.after(maxMoves*w.cfg.Timers.F+64*w.cfg.Timers.T1, func() {
 		for _, l := range w.far.legs {
-			if l.callID != c.callID || l.state != legUp || k.refused[l.callID] {
+			if l.callID != c.callID || l.state != legUp {
 				continue
 			}
-			if h := w.reachableSince(ended); h != nil {
+			if h := w.reachableSince(ended); h != nil && !k.refused[l.callID] {
 				w.violated("the far end is in call %s still, which ended %s ago, though %s could be reached", l.callID, w.now.Sub(ended), h.name)
 			}
 			l.end()
@@ -259,7 +273,7 @@ func (w *world) reachableSince(t time.Time) *host {
 	for _, ln := range w.agent.lines {
 		for _, l := range ln.legs() {
 			for _, s := range l.list {
-				if h := w.hostAt(s.Addr); h != nil && !h.good.IsZero() && !h.good.After(t) {
+				if h := w.hostAt(s.Addr); h != nil && h.goodSince(t) {
 					return h
 				}
 			}
@@ -278,6 +292,12 @@ func (k *checks) settled(w *world) {
 }
 
 func (k *checks) atHome(w *world, ln *line, l *leg) {
+	for _, id := range w.agent.ids() {
+		if k.calls[id].ended {
+			w.violated("call %d has ended, and is kept in state %d", id, w.agent.calls[id].state)
+			return
+		}
+	}
 	r := l.reg
 	if !r.valid(w.now) || r.state != regRegistered {
 		w.violated("leg %s is not registered: %s %d %s", l.name, r.state, r.code, r.cause)
@@ -305,11 +325,15 @@ func (k *checks) atHome(w *world, ln *line, l *leg) {
 	h := w.hostAt(r.server.Addr)
 	active := h.db.active()
 	i := slices.IndexFunc(active, func(b *binding) bool { return b.contact == r.bound.String() })
-	if i < 0 && r.expiresAt.Add(-r.granted).After(h.db.forgot) {
+	if i < 0 && !h.db.hasForgotten(r) {
 		w.violated("%s does not know the Contact %s of leg %s", h.name, r.bound.String(), l.name)
 	}
-	if len(active) > 1 && !ln.cfg.HotStandby {
-		w.violated("%s knows %d Contacts: %v", h.name, len(active), contactsOf(active))
+	for _, b := range active {
+		if !slices.ContainsFunc(ln.legs(), func(l *leg) bool {
+			return slices.ContainsFunc(l.registrations(), func(r *registration) bool { return r.bound.String() == b.contact })
+		}) {
+			w.violated("%s knows %d Contacts, %s in vain: %v", h.name, len(active), b.contact, contactsOf(active))
+		}
 	}
 }
 

@@ -251,7 +251,8 @@ func (w *world) moves(d time.Duration) {
 	arrive := func() {
 		w.say("** the phone is %s", next)
 		w.phone, w.phoneOK = next, w.now
-		w.step(AddressChanged{[]netip.Addr{next}})
+		w.cfg.LocalAddrs = []netip.Addr{next}
+		w.step(AddressChanged{w.cfg.LocalAddrs})
 	}
 	if w.chance(50) {
 		arrive()
@@ -259,6 +260,7 @@ func (w *world) moves(d time.Duration) {
 	}
 	w.say("** the phone is unplugged")
 	w.phone, w.phoneOK = netip.Addr{}, time.Time{}
+	w.cfg.LocalAddrs = nil
 	w.step(AddressChanged{})
 	w.after(min(d, time.Minute), arrive)
 }

@@ -37,6 +37,12 @@ type binding struct {
 
 func (r *registrar) forget() { r.bindings, r.forgot = map[string]*binding{}, r.w.now }
 
+// hasForgotten tells whether the registrar has lost its bindings since that registration was last refreshed, which
+// the phone cannot know.
+func (r *registrar) hasForgotten(of *registration) bool {
+	return !of.expiresAt.Add(-of.granted).After(r.forgot)
+}
+
 // active are the bindings that have not expired, the newest first.
 func (r *registrar) active() []*binding {
 	var list []*binding
@@ -300,11 +306,13 @@ func (w *world) ask(p path, branch, method, uri string, seq uint32, lines []stri
 		q.repeat(500 * time.Millisecond)
 	}
 	w.after(32*time.Second, func() {
-		delete(w.asks, branch+" "+method)
-		if !q.done && q.code == 0 {
-			q.done = true
-			q.heard(408, nil)
+		if q.code > 0 {
+			w.after(4*time.Minute, func() { delete(w.asks, branch+" "+method) })
+			return
 		}
+		delete(w.asks, branch+" "+method)
+		q.done = true
+		q.heard(408, nil)
 	})
 	return q
 }

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
 )
 
 // A world is one phone's agent, its network, DNS, proxies and the far end, all in virtual time and all drawn
@@ -185,6 +188,7 @@ type host struct {
 	addr    netip.AddrPort
 	fault   fault
 	good    time.Time // since when it works without any fault; zero: it does not
+	lossy   time.Time // when it lost packets last
 	delay   time.Duration
 	late    time.Duration // added by being slow
 	loss    int           // percent of datagrams
@@ -204,6 +208,9 @@ func (h *host) set(f fault) {
 	}
 	w.say("** %s %s%s", h.name, f, map[bool]string{true: fmt.Sprintf(", %d %%", h.loss)}[f == lossy])
 	was := h.fault
+	if was == lossy {
+		h.lossy = w.now
+	}
 	h.fault, h.good = f, time.Time{}
 	if f == works {
 		h.good, h.loss, h.late, h.after = w.now, 0, 0, 0
@@ -225,6 +232,9 @@ func (h *host) set(f fault) {
 		}
 	}
 }
+
+// goodSince tells whether the proxy has worked all the time since then.
+func (h *host) goodSince(t time.Time) bool { return !h.good.IsZero() && !h.good.After(t) }
 
 // reads tells whether what is sent to the proxy arrives there.
 func (h *host) reads() bool { return h.fault != off && h.fault != cut }
@@ -265,6 +275,7 @@ type conn struct {
 	epoch  int
 	open   bool
 	closed bool
+	queue  []func()     // sent while it opens
 	due    [2]time.Time // when the last message arrives, to the host and to the phone: order is kept
 }
 
@@ -321,7 +332,12 @@ func (c *conn) knock(times int) {
 			w.serial++
 			c.local = netip.AddrPortFrom(w.phone, 40000+uint16(w.serial%20000))
 			c.open, c.epoch = true, h.epoch
+			queue := c.queue
+			c.queue = nil
 			w.step(Opened{c.id, c.local})
+			for _, send := range queue {
+				send()
+			}
 		}
 	})
 }
@@ -329,6 +345,10 @@ func (c *conn) knock(times int) {
 // carry brings a message over the connection, in order, and again while it does not get through.
 func (c *conn) carry(toHost bool, since time.Time, deliver func()) {
 	w, h := c.w, c.host
+	if toHost && !c.open && !c.closed {
+		c.queue = append(c.queue, func() { c.carry(toHost, w.now, deliver) })
+		return
+	}
 	end := 0
 	if !toHost {
 		end = 1
@@ -397,7 +417,14 @@ func (w *world) sends(n Send) {
 	if v.Request != nil {
 		line += " cseq " + v.Request.CSeq().Value() + " branch " + branchOf(v.Request)
 	}
-	w.say("phone > %-4s %s", w.name(n.Flow.Remote), line)
+	if w.out != nil {
+		for _, m := range []sipmsg.Message{v.Request, v.Response} {
+			if !reflect.ValueOf(m).IsNil() {
+				line += contactsIn(m)
+			}
+		}
+		w.say("phone > %-4s %s", w.name(n.Flow.Remote), line)
+	}
 	w.note(n.Data)
 	ping := strings.HasPrefix(string(n.Data), "\r\n")
 	if v.Request == nil && v.Response == nil && !ping {
@@ -502,6 +529,14 @@ func (w *world) note(data []byte) {
 	for _, b := range data {
 		w.sum = (w.sum ^ uint64(b)) * prime
 	}
+}
+
+// contactsIn are the Contacts of a message, as they are written down.
+func contactsIn(m sipmsg.Message) (text string) {
+	for h := range headersOf(m, "Contact") {
+		text += " " + h.Value()
+	}
+	return text
 }
 
 func firstLine(data []byte) string {

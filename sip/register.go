@@ -468,8 +468,8 @@ func (r *registration) success(now time.Time, t *registerTry, resp *sipmsg.Respo
 		if !old.same(t.server) {
 			r.unbind(now, old, before)
 		}
-	} else if before.Host != "" && !old.same(t.server) && l.servers.Rank(old) < 0 {
-		r.unbind(now, old, before) // it is listed no more: calls it sent would be refused
+	} else if before.Host != "" && l.servers.Rank(old) < 0 && !old.same(t.server) {
+		r.unbind(now, old, before) // it is no longer listed, and nobody goes back there
 	} else if !r.standby && !l.binding.same(t.server) {
 		if e, ok := l.servers.Entry(l.binding); !ok || !e.Up {
 			l.settleOn(now, t.server)

@@ -62,6 +62,9 @@ func (r *registration) abandon(now time.Time) {
 			t.tx.abandon(now)
 		}
 	}
+	if r.bound.Host != "" {
+		r.leaveBehind(r.bound, r.server, r.expiresAt)
+	}
 	r.under, r.late, r.bound = nil, nil, sipmsg.Uri{}
 	r.refreshAt, r.retryAt, r.expiresAt, r.heldUntil = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	r.leaving = true
@@ -109,6 +112,7 @@ func (r *registration) left(now time.Time, t *registerTry, resp *sipmsg.Response
 	if resp.StatusCode < 300 {
 		r.leg.ln.logf("un-registered at %s", where(t.server.Transport, t.server.Addr))
 		r.swept(t)
+		r.takenAway(now)
 		r.bound = sipmsg.Uri{}
 	}
 	r.gone(now)
@@ -146,7 +150,7 @@ type unbinding struct {
 // unbind removes what a server knows of us, after another has taken its place.
 func (r *registration) unbind(now time.Time, s Server, contact sipmsg.Uri) {
 	r.leaveBehind(contact, s, now.Add(r.granted))
-	if e, ok := r.leg.servers.Entry(s); ok && !e.Up {
+	if r.leg.isDown(s) {
 		return // it cannot be told now
 	}
 	(&unbinding{r: r, server: s, contact: contact}).send(now)

@@ -76,12 +76,26 @@ func (r *registration) flowGone(now time.Time, f *flow, cause string) {
 	if r.flaps++; now.Sub(f.openedAt) >= minFlowLife {
 		r.flaps = 0
 	}
+	if r.flaps > 1 && !r.standby && r.leg.servers.Others(r.server) {
+		r.flaps = 0
+		r.set(regRegistering, 0, "")
+		r.leg.down(now, r.server, "connection lost: "+cause) // it takes connections only to break them
+		if !r.busy() {
+			r.begin(now)
+		}
+		return
+	}
 	if r.flaps > 1 {
 		r.silent = true
 		r.fail(now, 503, "connection lost: "+cause, 0)
 		return
 	}
 	r.begin(now)
+}
+
+// renewing tells whether a registration that was good is being made anew, without a failure so far.
+func (r *registration) renewing() bool {
+	return r.state == regRegistering && r.granted > 0 && r.failures == 0 && r.busy()
 }
 
 // addressChanged registers anew if our Contact is no longer true.

@@ -27,14 +27,14 @@ type resolution struct {
 	a       *Agent
 	key     resolutionKey
 	locator *Locator
-	then    resolver // who waits for the first result; nil: it has been told
+	then    []resolver // who waits for the first result; none: it has been told
 	askedAt time.Time
 }
 
 type resolutionKey struct {
-	proxy      string
-	transport  Transport
-	preferIPv6 bool
+	proxy     string
+	transport Transport
+	families  [3]bool // PreferIPv6, NoIPv4, NoIPv6
 }
 
 // resolve tells then where requests to a URI go, at once if it names an address or was looked up before.
@@ -47,11 +47,15 @@ func (a *Agent) resolve(now time.Time, leg *leg, uri sipmsg.Uri, then resolver) 
 	if uri.Port != 0 {
 		proxy = uri.HostPort()
 	}
-	key := resolutionKey{strings.ToLower(proxy), t, leg.ln.cfg.PreferIPv6}
-	if i := slices.IndexFunc(a.resolutions, func(r *resolution) bool { return r.key == key && r.then == nil }); i >= 0 {
+	key := resolutionKey{strings.ToLower(proxy), t, [3]bool{leg.ln.cfg.PreferIPv6, leg.ln.cfg.NoIPv4, leg.ln.cfg.NoIPv6}}
+	if i := slices.IndexFunc(a.resolutions, func(r *resolution) bool { return r.key == key }); i >= 0 {
 		r := a.resolutions[i]
 		r.askedAt = now
-		then.resolved(now, r.locator.Servers(), r.locator.Cause())
+		if r.then != nil {
+			r.then = append(r.then, then)
+		} else {
+			then.resolved(now, r.locator.Servers(), r.locator.Cause())
+		}
 		return
 	}
 	if !a.roomForResolution() {
@@ -60,13 +64,13 @@ func (a *Agent) resolve(now time.Time, leg *leg, uri sipmsg.Uri, then resolver) 
 	}
 	l, err := NewLocator(LocateConfig{
 		Proxy: proxy, Transport: string(t), UseSRV: true, AutoPrefix: true,
-		PreferIPv6: leg.ln.cfg.PreferIPv6, Random: a.random,
+		PreferIPv6: leg.ln.cfg.PreferIPv6, NoIPv4: leg.ln.cfg.NoIPv4, NoIPv6: leg.ln.cfg.NoIPv6, Random: a.random,
 	})
 	if err != nil {
 		then.resolved(now, nil, err.Error())
 		return
 	}
-	r := &resolution{a: a, key: key, locator: l, then: then, askedAt: now}
+	r := &resolution{a: a, key: key, locator: l, then: []resolver{then}, askedAt: now}
 	a.resolutions = append(a.resolutions, r)
 	r.proceed(now, l.Start(now))
 }
@@ -102,7 +106,9 @@ func (r *resolution) proceed(now time.Time, questions []Question) {
 		if r.then = nil; len(servers) == 0 || r.locator.Next().IsZero() {
 			r.forget() // the next one may have better luck, or nothing had to be asked
 		}
-		then.resolved(now, servers, cause)
+		for _, t := range then {
+			t.resolved(now, servers, cause)
+		}
 	}
 	r.a.agenda.set(r)
 }

@@ -137,6 +137,16 @@ func (l *ServerList) Alive() bool {
 	return slices.ContainsFunc(l.entries, func(e listed) bool { return e.usable(l.Again) })
 }
 
+// Sound tells whether any server can be used that owes no answer.
+func (l *ServerList) Sound() bool {
+	return slices.ContainsFunc(l.entries, func(e listed) bool { return e.usable(l.Again) && !e.suspect })
+}
+
+// Others tells whether a server other than s is UP.
+func (l *ServerList) Others(s Server) bool {
+	return slices.ContainsFunc(l.entries, func(e listed) bool { return e.Up && !e.same(s) })
+}
+
 // Down marks s as failed at now. A server that fails again is down since then, which is when its
 // penalty starts anew. A server not on the list is ignored. It reports whether s was UP.
 func (l *ServerList) Down(s Server, now time.Time, cause string) bool {
