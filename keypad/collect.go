@@ -243,6 +243,17 @@ func (c *Collector) OutsideTone() bool {
 	return c.offHook && len(c.digits) > 0 && !c.free() && c.match.tone()
 }
 
+// Unused does what the plan does when nobody dials, before its own time has come: the dial tone ended
+// (reference D.1: the effective wait is the shorter of the two). ok is false if the plan has no P, or
+// something was dialed.
+func (c *Collector) Unused() (v Verdict, ok bool) {
+	if c.plan == nil || c.plan.offHook < 0 || len(c.digits) > 0 {
+		return More, false
+	}
+	c.sendAt = time.Time{}
+	return c.callAlone(), true
+}
+
 // Number returns the digits so far, as they were typed.
 func (c *Collector) Number() string { return string(c.digits) }
 
