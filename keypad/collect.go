@@ -84,6 +84,9 @@ func (c *Collector) Lift(now time.Time, offHook bool) Verdict {
 		return c.judge()
 	}
 	c.again()
+	if c.plan != nil && c.plan.offHook == 0 {
+		return c.callAlone()
+	}
 	return c.wait(now)
 }
 
@@ -130,13 +133,9 @@ func (c *Collector) add(digit byte) {
 func (c *Collector) wait(now time.Time) Verdict {
 	c.sendAt = time.Time{}
 	if len(c.digits) == 0 {
-		switch {
-		case c.plan == nil || c.plan.offHook < 0:
-			return More
-		case c.plan.offHook == 0:
-			return c.callAlone()
+		if c.plan != nil && c.plan.offHook > 0 { // P0 acts when the handset is lifted, and only then
+			c.sendAt = now.Add(c.plan.offHook)
 		}
-		c.sendAt = now.Add(c.plan.offHook)
 		return More
 	}
 	if c.free() {
@@ -228,7 +227,7 @@ func (c *Collector) Delete(now time.Time) bool {
 	c.digits = c.digits[:len(c.digits)-1]
 	c.again()
 	c.sendAt = time.Time{}
-	if c.offHook && len(c.digits) > 0 {
+	if c.offHook {
 		if v := c.wait(now); v != More { // what was complete with fewer digits is not sent for deleting one
 			if d, never := c.match.wait(Timers{Long: c.timers.Long, Short: c.timers.Short}); !never {
 				c.sendAt = now.Add(max(d, c.timers.Short))
