@@ -48,7 +48,7 @@ func (f *figures) add(row, column string, took time.Duration) {
 	f.cells[row][column] = append(f.cells[row][column], took)
 }
 
-// table is markdown: median and worst of each cell.
+// table is markdown: median (of an even number the upper one) and worst of each cell.
 func (f *figures) table(rows, columns []string) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
