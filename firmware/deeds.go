@@ -122,7 +122,7 @@ func (l *loop) accept(now time.Time, id phone.ID) {
 func (l *loop) reoffer(now time.Time, id phone.ID, hold bool) {
 	c := l.calls[id]
 	if c == nil {
-		l.tell(phone.HoldDone{ID: id, On: hold})
+		l.tell(phone.HoldDone{ID: id, On: hold, Why: phone.ReasonFor(481)})
 		return
 	}
 	c.wanted, c.asking, c.theirs, c.offers = hold, true, false, 0

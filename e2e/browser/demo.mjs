@@ -131,6 +131,14 @@ try {
   await until("and taken back", async () => (await b.calls())[0]?.state === "connected");
   await b.hears("hears again", 1000);
 
+  let lost = 0; // the release of a key, on its way to the phone
+  const released = (request) => request.url().endsWith("/api/v1/keys") && /"key":"volup","down":false/.test(request.postData());
+  await b.page.route("**/api/v1/keys", async (route) => { if (released(route.request()) && lost++ < 2) await route.abort(); else await route.continue(); });
+  const arrived = b.page.waitForResponse((r) => released(r.request()), { timeout: patience });
+  await b.keys("volup");
+  check("a release that is lost on its way is sent again", (await arrived).ok() && lost === 3, `${lost} times`);
+  await b.page.unroute("**/api/v1/keys");
+
   const page = await context.newPage();
   await page.setViewportSize({ width: 1500, height: 1000 });
   await page.goto(control.replace("127.0.0.1", "localhost"));
