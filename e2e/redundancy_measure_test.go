@@ -96,17 +96,17 @@ func TestRedundancyMeasure(t *testing.T) {
 	}
 	t.Cleanup(func() { fmt.Printf("\n%d runs, median / worst\n\n%s\n", n, found.table(rows, columns)) })
 	for _, fault := range faults {
-		for _, transport := range []string{"UDP", "TCP", "TLS"} {
-			t.Run(transport+"/"+strings.ReplaceAll(fault, " ", "-"), func(t *testing.T) {
-				t.Parallel()
-				needFault(t, fault)
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			needFault(t, fault)
+			sideBySide(t, func(t *testing.T, transport string) {
 				c := startCell(t, transport, map[string]string{"Server_Probe_Intvl_1_": fmt.Sprint(measureProbe.Seconds()),
 					"Proxy_Fallback_Intvl_1_": fmt.Sprint(measureFallback.Seconds()), "Register_Expires_1_": "3600"})
 				for range n {
 					c.measure(fault, func(column int, took time.Duration) { found.add(fault+", "+transport, columns[column], took) })
 				}
 			})
-		}
+		})
 	}
 }
 

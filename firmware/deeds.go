@@ -125,7 +125,7 @@ func (l *loop) accept(now time.Time, id phone.ID) {
 func (l *loop) reoffer(now time.Time, id phone.ID, hold bool) {
 	c := l.calls[id]
 	if c == nil {
-		l.tell(phone.HoldDone{ID: id, On: hold})
+		l.tell(phone.HoldDone{ID: id, On: hold, Why: phone.ReasonFor(481)})
 		return
 	}
 	c.wanted, c.asking, c.offers = hold, true, 0

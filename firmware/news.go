@@ -243,7 +243,9 @@ func (l *loop) reanswered(ev sip.Reanswered) {
 	}
 	c.pending = false
 	ok := ev.Code/100 == 2 && ev.Body != nil && l.adopt(id, ev.Body)
+	var why phone.Reason
 	if !ok {
+		why = holdReason(ev)
 		c.neg.Withdraw()
 		if ev.Code == 491 && c.theirs && c.offers < maxOffers { // ours is still wanted
 			c.offers++
@@ -256,7 +258,7 @@ func (l *loop) reanswered(ev sip.Reanswered) {
 	}
 	if c.asking && c.sent == c.wanted {
 		c.asking = false
-		l.tell(phone.HoldDone{ID: id, On: c.sent, OK: ok})
+		l.tell(phone.HoldDone{ID: id, On: c.sent, OK: ok, Why: why})
 	}
 	if c.again {
 		l.offerAgain(id, c)
@@ -302,6 +304,22 @@ func endReason(ev sip.Ended) phone.Reason {
 		return phone.Unreachable
 	}
 	return phone.ReasonFor(ev.Code)
+}
+
+// holdReason says why a hold or its end failed, zero if the far end refused it. What a server says of
+// itself, or silence, is no word of the far end.
+func holdReason(ev sip.Reanswered) phone.Reason {
+	switch {
+	case ev.Cause != "" && ev.Code == 408:
+		return phone.NoReply
+	case ev.Cause != "":
+		return phone.Unreachable
+	case ev.Code/100 == 2:
+		return phone.NoCodec // an answer that cannot be used
+	case ev.Code == 408, ev.Code == 491, ev.Code/100 == 5:
+		return phone.ReasonFor(ev.Code)
+	}
+	return phone.Reason{}
 }
 
 // registrationReason puts a failed registration into words.

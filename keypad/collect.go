@@ -84,6 +84,9 @@ func (c *Collector) Lift(now time.Time, offHook bool) Verdict {
 		return c.judge()
 	}
 	c.again()
+	if c.plan != nil && c.plan.offHook == 0 {
+		return c.callAlone()
+	}
 	return c.wait(now)
 }
 
@@ -130,13 +133,9 @@ func (c *Collector) add(digit byte) {
 func (c *Collector) wait(now time.Time) Verdict {
 	c.sendAt = time.Time{}
 	if len(c.digits) == 0 {
-		switch {
-		case c.plan == nil || c.plan.offHook < 0:
-			return More
-		case c.plan.offHook == 0:
-			return c.callAlone()
+		if c.plan != nil && c.plan.offHook > 0 { // P0 acts when the handset is lifted, and only then
+			c.sendAt = now.Add(c.plan.offHook)
 		}
-		c.sendAt = now.Add(c.plan.offHook)
 		return More
 	}
 	if c.free() {
@@ -228,7 +227,7 @@ func (c *Collector) Delete(now time.Time) bool {
 	c.digits = c.digits[:len(c.digits)-1]
 	c.again()
 	c.sendAt = time.Time{}
-	if c.offHook && len(c.digits) > 0 {
+	if c.offHook {
 		if v := c.wait(now); v != More { // what was complete with fewer digits is not sent for deleting one
 			if d, never := c.match.wait(Timers{Long: c.timers.Long, Short: c.timers.Short}); !never {
 				c.sendAt = now.Add(max(d, c.timers.Short))
@@ -241,6 +240,17 @@ func (c *Collector) Delete(now time.Time) bool {
 // OutsideTone tells whether the outside dial tone is to be heard until the next digit.
 func (c *Collector) OutsideTone() bool {
 	return c.offHook && len(c.digits) > 0 && !c.free() && c.match.tone()
+}
+
+// Unused does what the plan does when nobody dials, before its own time has come: the dial tone ended
+// (reference D.1: the effective wait is the shorter of the two). ok is false if the plan has no P, or
+// something was dialed.
+func (c *Collector) Unused() (v Verdict, ok bool) {
+	if c.plan == nil || c.plan.offHook < 0 || len(c.digits) > 0 {
+		return More, false
+	}
+	c.sendAt = time.Time{}
+	return c.callAlone(), true
 }
 
 // Number returns the digits so far, as they were typed.

@@ -191,6 +191,27 @@ func TestHotLine(t *testing.T) {
 	}
 }
 
+// Who takes back every digit is where he was when he lifted the handset, but that a hot line does not call.
+func TestNothingDialedAfterAll(t *testing.T) {
+	for plan, want := range map[string]time.Duration{"(P5<:1000>|xx)": 5 * time.Second, "(P0<:1000>|xx)": 0, "(xx)": 0} {
+		var c Collector
+		c.Use(mustPlan(t, plan), DefaultTimers())
+		c.Lift(at(0), true)
+		dial(&c, at(1000), "1")
+		c.Delete(at(2000))
+		var wait time.Duration
+		if next := c.Next(); !next.IsZero() {
+			wait = next.Sub(at(2000))
+		}
+		if wait != want {
+			t.Errorf("%s: waits %v after the digit was taken back, want %v", plan, wait, want)
+		}
+		if want > 0 && (c.Expire(at(7000)) != Send || c.Dialed() != "1000") {
+			t.Errorf("%s: calls %q", plan, c.Dialed())
+		}
+	}
+}
+
 func TestOutsideTone(t *testing.T) {
 	var c Collector
 	c.Use(mustPlan(t, "(<9:>,xx|8x)"), DefaultTimers())

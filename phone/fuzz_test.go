@@ -301,7 +301,7 @@ func (w *witness) fuzzEvent(what, how byte) Event {
 		if how%3 == 0 {
 			return RemoteHold{id, on}
 		}
-		return HoldDone{id, on, ok}
+		return HoldDone{id, on, ok, []Reason{{}, NoReply}[how/4%2]}
 	case 18:
 		return Ended{id, ReasonFor([]int{0, 200, 404, 486, 487}[how%5])}
 	case 19:

@@ -181,19 +181,25 @@ func (p *Phone) holdDone(now time.Time, ev HoldDone) {
 		return
 	}
 	c.pending = false
+	why := func(refused Reason) Reason {
+		if ev.Why != (Reason{}) {
+			return ev.Why
+		}
+		return refused
+	}
 	switch {
 	case ev.OK:
 		c.held = c.asked
 	case !ev.On:
 		c.wantHold = true
 		if c == p.active {
-			p.setNotice(now, ResumeRefused)
+			p.setNotice(now, why(ResumeRefused))
 		}
 	case c != p.active:
 		c.held = true // the user has left in good faith: they hear nothing all the same
 	case c.wantHold:
 		c.wantHold = false
-		p.setNotice(now, HoldRefused)
+		p.setNotice(now, why(HoldRefused))
 	}
 	c.remindAt = time.Time{}
 	if c.held && c.wantHold && p.cfg.HoldReminder > 0 {

@@ -245,7 +245,10 @@ func (p *Phone) timers(now time.Time) {
 		}
 	}
 	if due(p.firstBy, now) {
-		if p.path == PathHandset {
+		p.firstBy = time.Time{}
+		if v, ok := p.dial.Unused(); ok {
+			p.heed(now, v)
+		} else if p.path == PathHandset {
 			p.fail(now, LeftOffHook)
 		} else {
 			p.goOn(true)

@@ -20,6 +20,7 @@ type inDialog struct {
 	moves  int          // to other servers, when one was silent
 	routes []sipmsg.Uri // of the request as it goes now
 	tx     *clientTx
+	cause  string // why there was no response
 }
 
 // Implementation constants.
@@ -114,6 +115,7 @@ func (r *inDialog) failed(now time.Time, tx *clientTx, code int, cause string) {
 	} else if r.method == sipmsg.INVITE {
 		tx.cancel(now, "")
 	}
+	r.cause = cause
 	r.done(now, nil, code, 0)
 }
 
@@ -214,6 +216,6 @@ func (c *call) reoffered(now time.Time, r *inDialog, resp *sipmsg.Response, code
 		c.dialog.retarget(resp)
 		body = slices.Clone(sdp(resp))
 	}
-	c.a.emit(Reanswered{ID: c.id, Code: code, Body: body})
+	c.a.emit(Reanswered{ID: c.id, Code: code, Cause: r.cause, Body: body})
 	c.offerNext(now)
 }

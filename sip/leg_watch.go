@@ -117,6 +117,10 @@ func (w *watch) start(now time.Time, e Entry) {
 		w.askAt = now
 		if !e.Up {
 			w.askAt = latest(now, e.Since.Add(cfg.FallbackIntvl), e.Until)
+			if cfg.ProbeIntvl > 0 {
+				// Phones whose server died at one time do not come back at one time.
+				w.askAt = w.askAt.Add(w.leg.ln.a.randomUpTo(cfg.FallbackIntvl / 10))
+			}
 		}
 		w.confirmAt = w.askAt.Add(confirmTime)
 		if cfg.ProbeIntvl == 0 && w.waitsForRefresh() {

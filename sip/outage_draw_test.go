@@ -250,6 +250,7 @@ func (w *world) moves(d time.Duration) {
 	}
 	arrive := func() {
 		w.say("** the phone is %s", next)
+		w.check.stimuli = append(w.check.stimuli, w.now)
 		w.phone, w.phoneOK = next, w.now
 		w.cfg.LocalAddrs = []netip.Addr{next}
 		w.step(AddressChanged{w.cfg.LocalAddrs})
@@ -259,6 +260,7 @@ func (w *world) moves(d time.Duration) {
 		return
 	}
 	w.say("** the phone is unplugged")
+	w.check.stimuli = append(w.check.stimuli, w.now)
 	w.phone, w.phoneOK = netip.Addr{}, time.Time{}
 	w.cfg.LocalAddrs = nil
 	w.step(AddressChanged{})
@@ -309,6 +311,7 @@ func (w *world) configure() {
 		w.say("user: another password")
 	}
 	w.check.changed = w.now
+	w.check.stimuli = append(w.check.stimuli, w.now)
 	w.step(Configure{w.cfg})
 }
 

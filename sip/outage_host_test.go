@@ -152,6 +152,9 @@ func (s *served) answer(code int, lines ...string) {
 		lines = append(lines, fmt.Sprintf(`Proxy-Authenticate: Digest realm="example", nonce="%s", algorithm=MD5, qop="auth"`, h.nonce))
 	case 503:
 		if h.after > 0 {
+			if d := time.Duration(h.after) * time.Second; w.check.briefest == 0 || d < w.check.briefest {
+				w.check.briefest = d
+			}
 			lines = append(lines, fmt.Sprintf("Retry-After: %d", h.after))
 		}
 	}

@@ -207,6 +207,7 @@ func (h *host) set(f fault) {
 		return
 	}
 	w.say("** %s %s%s", h.name, f, map[bool]string{true: fmt.Sprintf(", %d %%", h.loss)}[f == lossy])
+	w.check.stimuli = append(w.check.stimuli, w.now)
 	was := h.fault
 	if was == lossy {
 		h.lossy = w.now
