@@ -118,8 +118,9 @@ func (w *watch) start(now time.Time, e Entry) {
 		if !e.Up {
 			w.askAt = latest(now, e.Since.Add(cfg.FallbackIntvl), e.Until)
 			if cfg.ProbeIntvl > 0 {
-				// Phones whose server died at one time do not come back at one time.
-				w.askAt = w.askAt.Add(w.leg.ln.a.randomUpTo(cfg.FallbackIntvl / 10))
+				// Phones whose server died at one time do not come back at one time: the first probe is somewhere
+				// in the first probe interval.
+				w.askAt = w.askAt.Add(w.leg.ln.a.randomUpTo(min(cfg.FallbackIntvl/10, cfg.ProbeIntvl)))
 			}
 		}
 		w.confirmAt = w.askAt.Add(confirmTime)
