@@ -47,15 +47,22 @@ type Collector struct {
 	sendAt  time.Time // when the number is judged as it stands; zero: not by itself
 }
 
-// Use sets the plan and the timers of the line in use. Digits collected before are judged anew; without a
-// plan any number can be dialed.
-func (c *Collector) Use(p *Plan, t Timers) {
-	if c.plan == p && c.timers == t && p != nil {
-		return
+// Use sets the plan and the timers of the line in use; without a plan any number can be dialed. Digits
+// collected before are judged anew, off-hook at once, as if the last of them had been dialed just now.
+func (c *Collector) Use(now time.Time, p *Plan, t Timers) Verdict {
+	if same(c.plan, p) && c.timers == t {
+		return More
 	}
 	c.plan, c.timers = p, t
 	c.again()
+	if !c.offHook {
+		return More
+	}
+	return c.wait(now)
 }
+
+// same tells whether two plans say the same: settings that were read anew have another Plan each time.
+func same(p, q *Plan) bool { return p == q || p != nil && q != nil && p.script == q.script }
 
 // again judges the digits there are by the plan there is.
 func (c *Collector) again() {

@@ -19,7 +19,7 @@ func dial(c *Collector, now time.Time, keys string) (v Verdict) {
 func TestCollectorWithoutPlan(t *testing.T) {
 	sec := func(n float64) time.Time { return at(n * 1000) }
 	c := Collector{}
-	c.Use(nil, Timers{Long: 10 * time.Second})
+	c.Use(at(0), nil, Timers{Long: 10 * time.Second})
 	check := func(what string, number string, next time.Time) {
 		t.Helper()
 		if c.Number() != number || !c.Next().Equal(next) {
@@ -155,7 +155,7 @@ func TestPlans(t *testing.T) {
 		{"(x.<1:2>)", "111", More, "", 3 * time.Second, Send},
 	} {
 		var col Collector
-		col.Use(mustPlan(t, c.plan), DefaultTimers())
+		col.Use(at(0), mustPlan(t, c.plan), DefaultTimers())
 		v := col.Lift(at(0), true)
 		if c.keys != "" {
 			v = dial(&col, at(0), c.keys)
@@ -181,11 +181,11 @@ func TestPlans(t *testing.T) {
 
 func TestHotLine(t *testing.T) {
 	var c Collector
-	c.Use(mustPlan(t, "(P0<:1000>)"), DefaultTimers())
+	c.Use(at(0), mustPlan(t, "(P0<:1000>)"), DefaultTimers())
 	if v := c.Lift(at(0), true); v != Send || c.Dialed() != "1000" {
 		t.Errorf("lifting a hot line: %v, %q", v, c.Dialed())
 	}
-	c.Use(mustPlan(t, "(P0)"), DefaultTimers())
+	c.Use(at(0), mustPlan(t, "(P0)"), DefaultTimers())
 	if v := c.Lift(at(0), true); v != Reject {
 		t.Errorf("P0 without a number: %v", v)
 	}
@@ -195,7 +195,7 @@ func TestHotLine(t *testing.T) {
 func TestNothingDialedAfterAll(t *testing.T) {
 	for plan, want := range map[string]time.Duration{"(P5<:1000>|xx)": 5 * time.Second, "(P0<:1000>|xx)": 0, "(xx)": 0} {
 		var c Collector
-		c.Use(mustPlan(t, plan), DefaultTimers())
+		c.Use(at(0), mustPlan(t, plan), DefaultTimers())
 		c.Lift(at(0), true)
 		dial(&c, at(1000), "1")
 		c.Delete(at(2000))
@@ -214,7 +214,7 @@ func TestNothingDialedAfterAll(t *testing.T) {
 
 func TestOutsideTone(t *testing.T) {
 	var c Collector
-	c.Use(mustPlan(t, "(<9:>,xx|8x)"), DefaultTimers())
+	c.Use(at(0), mustPlan(t, "(<9:>,xx|8x)"), DefaultTimers())
 	c.Lift(at(0), true)
 	for _, step := range []struct {
 		key  string
@@ -234,7 +234,7 @@ func TestOutsideTone(t *testing.T) {
 // On-hook a number is judged when it is submitted or the handset is lifted.
 func TestOnHook(t *testing.T) {
 	var c Collector
-	c.Use(mustPlan(t, "(1xx|19xxx!)"), DefaultTimers())
+	c.Use(at(0), mustPlan(t, "(1xx|19xxx!)"), DefaultTimers())
 	if v := dial(&c, at(0), "123"); v != More || !c.Next().IsZero() {
 		t.Errorf("on-hook a complete number is sent by itself: %v", v)
 	}
@@ -262,15 +262,51 @@ func TestOnHook(t *testing.T) {
 
 func TestAnotherLinesPlan(t *testing.T) {
 	var c Collector
-	c.Use(mustPlan(t, "(1xx)"), DefaultTimers())
+	c.Use(at(0), mustPlan(t, "(1xx)"), DefaultTimers())
 	c.Lift(at(0), true)
 	dial(&c, at(0), "12")
-	c.Use(mustPlan(t, "(<1:9>xxx)"), DefaultTimers())
+	c.Use(at(0), mustPlan(t, "(<1:9>xxx)"), DefaultTimers())
 	if dial(&c, at(0), "3"); c.Dialed() != "" {
 		t.Errorf("the old plan decides: %q", c.Dialed())
 	}
 	if v := dial(&c, at(0), "4"); v != Send || c.Dialed() != "9234" {
 		t.Errorf("the new plan: %v %q", v, c.Dialed())
+	}
+
+	const seven = 7 * time.Second
+	for _, tt := range []struct {
+		plan    string
+		verdict Verdict
+		wait    time.Duration
+	}{
+		{"L:7,(12xx)", More, seven},
+		{"S:7,(12|12xx)", More, seven},
+		{"(12)", Send, 0},
+		{"(12!)", Barred, 0},
+		{"(2x)", Reject, 0},
+	} {
+		c = Collector{}
+		c.Use(at(0), mustPlan(t, "(1xxx)"), DefaultTimers())
+		dial(&c, at(0), "12")
+		p := mustPlan(t, tt.plan)
+		if v := c.Use(at(0), p, DefaultTimers()); v != More || !c.Next().IsZero() {
+			t.Errorf("%s on-hook: %v, timer at %v", tt.plan, v, c.Next())
+		}
+		c.Clear()
+		c.Use(at(0), mustPlan(t, "(1xxx)"), DefaultTimers())
+		c.Lift(at(0), true)
+		dial(&c, at(0), "12")
+		v := c.Use(at(4000), p, DefaultTimers())
+		var wait time.Duration
+		if next := c.Next(); !next.IsZero() {
+			wait = next.Sub(at(4000))
+		}
+		if v != tt.verdict || wait != tt.wait {
+			t.Errorf("%s in mid-number: %v, waits %v, want %v and %v", tt.plan, v, wait, tt.verdict, tt.wait)
+		}
+		if v := c.Use(at(5000), mustPlan(t, tt.plan), DefaultTimers()); v != More || wait > 0 && !c.Next().Equal(at(4000).Add(wait)) {
+			t.Errorf("%s once more: %v, timer at %v", tt.plan, v, c.Next())
+		}
 	}
 }
 

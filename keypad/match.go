@@ -159,7 +159,7 @@ func (m *matching) wait(t Timers) (d time.Duration, never bool) {
 // Reject.
 func (p *Plan) Match(number string) (dialed string, v Verdict) {
 	c := Collector{}
-	c.Use(p, Timers{})
+	c.Use(time.Time{}, p, Timers{})
 	for i := range len(number) {
 		if setOf(number[i]) == 0 {
 			return "", Reject
