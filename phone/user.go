@@ -275,9 +275,10 @@ func (p *Phone) digitKey(now time.Time, k hal.Key) {
 		}
 		return
 	}
-	if p.front() != nil {
+	if p.path == PathNone && p.waiting() != nil {
 		return
 	}
+	p.look = nil // who dials looks at the number
 	p.closeList()
 	if p.failed.on { // dialing anew, without waiting for the cradle
 		p.offHook(now, p.path)
