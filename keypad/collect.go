@@ -35,8 +35,9 @@ const (
 // "#" submits it in both cases, unless the plan has a use for it there. The zero Collector has no plan
 // and is on-hook: any number can be dialed then, and "#" as its first digit begins a service code (#61).
 //
-// A number that begins with "+" (RFC 3966) is judged by the plan if that has a "+" anywhere; otherwise it
-// is taken as it is, and ends with "#" or the long timer.
+// A number that begins with "+" (RFC 3966) is judged by the plan if that has a "+" or a "!" anywhere;
+// otherwise it is taken as it is, and ends with "#" or the long timer. A plan that bars numbers and has no
+// "+" thus refuses it: by the country's prefix any number it bars could be reached.
 type Collector struct {
 	plan    *Plan
 	timers  Timers
@@ -77,7 +78,7 @@ func (c *Collector) again() {
 
 // free tells whether the number is one that no plan judges.
 func (c *Collector) free() bool {
-	return c.plan == nil || len(c.digits) > 0 && c.digits[0] == '+' && !c.plan.plus
+	return c.plan == nil || len(c.digits) > 0 && c.digits[0] == '+' && !c.plan.plus && !c.plan.bars
 }
 
 // Lift tells whether the phone is off-hook. Digits typed before are submitted; a plan may call by itself,

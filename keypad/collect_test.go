@@ -11,6 +11,11 @@ import (
 // dial collects keys at one moment and returns the last verdict.
 func dial(c *Collector, now time.Time, keys string) (v Verdict) {
 	for _, d := range keys {
+		if d == '+' { // a long 0
+			c.Digit(now, "0")
+			v, _ = c.Plus(now)
+			continue
+		}
 		v = c.Digit(now, hal.Key(string(d)))
 	}
 	return v
@@ -139,6 +144,11 @@ func TestPlans(t *testing.T) {
 		{"(1900xxx! | 1[2-9]x.)", "1900", More, "", 3 * time.Second, Send},
 		{"(1900xxx! | 1900xxx)", "1900123", Barred, "", 0, 0},
 		{"(1900x.! | 1[2-9]xx.)", "19001#", Barred, "", 0, 0},
+		{"(1900xxx!|xx.)", "+1900123#", Reject, "", 0, 0},
+		{"(1900xxx!|xx.)", "+4930", Reject, "", 0, 0}, // at the first key
+		{"(1900xxx!|+1900x.!|+xx.)", "+1900123#", Barred, "", 0, 0},
+		{"(1900xxx!|+1900x.!|+xx.)", "+4930#", Send, "+4930", 0, 0},
+		{"(1900xxx|xx.)", "+1900123#", Send, "+1900123", 0, 0},
 		{"([35-8*]x)", "*1", Send, "*1", 0, 0},
 		{"([35-8*]x)", "4", Reject, "", 0, 0},
 		{"(#xx|xxx)", "#61", Send, "#61", 0, 0},

@@ -35,7 +35,7 @@ const DefaultPlan = "(*xx|[3469]11|0|00|[2-9]xxxxxx|1xxx[2-9]xxxxxxS0|xxxxxxxxxx
 //	[2-9*]      one of these            e.        none, one or more of the element before
 //	<8:1650>    8 is dialed, 1650 is sent for it; <:1> adds, <8:> leaves out
 //	,           the outside dial tone is heard until the next digit
-//	!           numbers that match are barred
+//	!           numbers that match are barred; those with a leading + are then judged like all others
 //	S3 or L10   at the end: the timers of this sequence, in seconds; S0 sends at once, S is S5
 //	P5<:1000>   as the first sequence: after 5 s off-hook without a digit 1000 is called (P0: at once);
 //	            without a replacement the caller hears that he has waited for too long
@@ -50,6 +50,7 @@ type Plan struct {
 	offHook   time.Duration // P; negative: none
 	call      string        // what P calls
 	plus      bool          // a sequence has a literal +
+	bars      bool          // a sequence has a !
 }
 
 // A sequence is one alternative, compiled.
@@ -266,7 +267,7 @@ func (r *planReader) sequence(p *Plan) error {
 			continue
 		case c == '!':
 			r.at++
-			s.barred = true
+			s.barred, p.bars = true, true
 			continue
 		case c == '<':
 			r.at++
