@@ -332,6 +332,8 @@ func TestMalformedPlans(t *testing.T) {
 		{"([2-a])", 3, "range"}, {"([a])", 3, "set of keys"}, {"(<12>x)", 2, "no colon"}, {"(<1:2x)", 2, "never closed"}, {"(<1:2 3\u00e4>)", 8, "cannot be sent"},
 		{"(xS99)", 4, "longer than 64 s"}, {"(xS1S2)", 5, "already"}, {"(xL)", 4, "number of seconds"}, {"(xS1x)", 5, "last thing"}, {"(x|P5)", 4, "first thing"},
 		{"(P5x)", 4, "does not belong"}, {"(P5<1:2>)", 4, "<:number>"}, {"L5,(x)", 2, "colon"}, {"L:5(x)", 4, "comma"}, {"S:,(x)", 3, "seconds"}, {"Q:5,(x)", 1, "is expected"},
+		{"(ä)", 2, "'ä' does not"}, {"ж(x)", 1, "not 'ж'"}, {"(x)…", 4, "there is '…'"}, {"(xS1€)", 5, "'€' follows"}, {"([2ü])", 4, "'ü' does not"},
+		{"(P5漢)", 4, "number '漢'"}, {"(xé)", 3, "'é' does"}, {"(<1:ñ>)", 5, "'ñ' cannot"}, {"(x\xff)", 3, "'\ufffd' does"}, {strings.Repeat("ж", 1100), 1025, "longer"},
 		{"(x\\y)", 3, "does not belong"}, {"(" + strings.Repeat("x", 2100) + ")", 2048, "longer"},
 	} {
 		_, err := ParsePlan(c.script)
