@@ -262,10 +262,12 @@ func TestOnHook(t *testing.T) {
 	if v := c.Submit(at(0)); v != Barred {
 		t.Errorf("a barred number on-hook: %v", v)
 	}
-	p := mustPlan(t, DefaultPlan)
-	for number, want := range map[string]Verdict{"600": Send, "7": Send, "": Reject, "12x": Reject, "+4930123": Send} {
-		if _, v := p.Match(number); v != want {
-			t.Errorf("Match(%q): %v, want %v", number, v, want)
+	c.Use(at(0), mustPlan(t, DefaultPlan), DefaultTimers())
+	for number, want := range map[string]Verdict{"600": Send, "7": Send, "": More, "+4930123": Send} {
+		c.Clear()
+		dial(&c, at(0), number)
+		if v := c.Submit(at(0)); v != want || v == Send && c.Dialed() != number {
+			t.Errorf("%q submitted: %v %q, want %v", number, v, c.Dialed(), want)
 		}
 	}
 }
