@@ -226,7 +226,7 @@ func (p *panel) idle(v phone.View) {
 		p.line = "dialtone" // the middle names it
 	}
 	for _, l := range v.Lines {
-		e := entry{icon: iconDot, mood: good, left: l.Name, right: lineState(l), line: l.Number}
+		e := entry{icon: iconDot, mood: good, left: l.Name, right: shownState(l), line: l.Number}
 		switch {
 		case l.Name == "":
 			e.left = lineLabel(l)
@@ -234,7 +234,7 @@ func (p *panel) idle(v phone.View) {
 			e.left = fmt.Sprintf("%d %s", l.Number, l.Name)
 		}
 		switch e.right {
-		case stateReady:
+		case stateReady, stateBackup:
 		case "DND":
 			e.icon, e.mood, e.right = iconDND, bad, "Do not disturb"
 		case "Connecting":

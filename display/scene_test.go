@@ -17,6 +17,12 @@ func line(n int, name string, s phone.LineState) phone.LineView {
 	return phone.LineView{Number: n, Name: name, User: fmt.Sprintf("100%d", n), State: s, CanCall: s == phone.LineRegistered}
 }
 
+// backup is a line that works by another server than the preferred one.
+func backup(l phone.LineView) phone.LineView {
+	l.Backup = true
+	return l
+}
+
 func scenes() []scene {
 	one := []phone.LineView{line(1, "1001", phone.LineRegistered)}
 	two := []phone.LineView{line(1, "1001", phone.LineRegistered), line(2, "Bäckerei Müller", phone.LineRegistering)}
@@ -69,7 +75,9 @@ func scenes() []scene {
 		{"idle, needs no registration", idle(direct)},
 		{"idle, registration failed", idle(failed)},
 		{"idle, do not disturb", idle(dnd)},
+		{"idle, by a backup server", idle(backup(line(1, "1001", phone.LineRegistered)))},
 		{"idle, two lines", idle(two...)},
+		{"idle, two lines, one by a backup server", idle(line(1, "1001", phone.LineRegistered), backup(line(2, "Workshop", phone.LineRegistered)))},
 		{"idle, two lines, one failed", idle(line(1, "1001", phone.LineRegistered), refused)},
 		{"idle, two lines, both failed", idle(failed, refused)},
 		{"idle, eight lines", idle(eight...)},

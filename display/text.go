@@ -104,6 +104,8 @@ func idle(v phone.View, rows, cols int) layout {
 		l.head, l.right = readable(line.Name), lineState(line)
 		if cause := readable(line.Cause.Title); line.State == phone.LineFailed {
 			l.body = append(l.body, cause)
+		} else if shownState(line) == stateBackup && cols >= wideScreen {
+			l.body = append(l.body, "By a backup server")
 		}
 		return l
 	}
@@ -146,7 +148,11 @@ func idle(v phone.View, rows, cols int) layout {
 func lineRows(lines []phone.LineView, room, cols int) []string {
 	var long, short []string
 	for _, line := range lines {
-		row, cause := ends(lineLabel(line), lineState(line), cols), why(line)
+		state, cause := lineState(line), why(line)
+		if cols >= wideScreen {
+			state = shownState(line)
+		}
+		row := ends(lineLabel(line), state, cols)
 		long, short = append(long, row), append(short, row)
 		if cause != "" {
 			indent := min(max(cols-utf8.RuneCountInString(cause), 0), 2)
@@ -400,6 +406,7 @@ func lineLabel(l phone.LineView) string {
 const (
 	stateReady  = "Ready"
 	stateFailed = "Failed"
+	stateBackup = "Backup" // ready, by another server than the preferred one
 )
 
 func lineState(l phone.LineView) string {
@@ -414,6 +421,17 @@ func lineState(l phone.LineView) string {
 		return stateFailed
 	}
 	return "Offline"
+}
+
+// wideScreen is as many characters as it takes to say in passing that a line works by a backup.
+const wideScreen = 20
+
+// shownState is the word for a line at rest where there is room: one that works by a backup says so.
+func shownState(l phone.LineView) string {
+	if state := lineState(l); state != stateReady || !l.Backup {
+		return state
+	}
+	return stateBackup
 }
 
 // clock writes the length of a call: "0:05", "12:34", "1:02:03".

@@ -27,7 +27,9 @@ type baresipOptions struct {
 	ptime     int    // milliseconds, default 20
 	plays     string // WAV; default lab's noise
 	ipv6      bool
-	extra     string // more configuration lines
+	extra     string      // more configuration lines
+	dns       *nameServer // default the network's
+	registrar *kamailio   // where it is to register, default the network's proxy
 }
 
 // baresip is a peer phone: registered at the proxy, plays a file, records what it hears, controlled by ctrl_tcp.
@@ -81,6 +83,12 @@ func startBaresip(t testing.TB, o baresipOptions) *baresip {
 	if o.domain == "" {
 		o.domain = "example.test"
 	}
+	if o.dns == nil {
+		o.dns = lab.dns
+	}
+	if o.registrar == nil {
+		o.registrar = lab.proxy
+	}
 	host := lab.peerHost(t)
 	b.addr = lab.server(host, 0).Addr()
 	listen, control := netip.AddrPortFrom(b.addr, 5060), netip.AddrPortFrom(b.addr, 4444)
@@ -92,7 +100,7 @@ func startBaresip(t testing.TB, o baresipOptions) *baresip {
 	if o.plays == "" {
 		o.plays = lab.noise(t, pcmu)
 	}
-	config := fmt.Sprintf(baresipConfig, listen, lab.ca.path(), b.addr, lab.dns.addr, o.plays,
+	config := fmt.Sprintf(baresipConfig, listen, lab.ca.path(), b.addr, o.dns.addr, o.plays,
 		fmt.Sprintf("%d-%d", low, high), b.dir, control, baresipModules(t), o.extra)
 	param, codec := ";transport=udp", "pcmu/8000/1"
 	if o.transport != "" {
@@ -130,7 +138,7 @@ func startBaresip(t testing.TB, o baresipOptions) *baresip {
 	})
 	t.Cleanup(func() { b.conn.Close() })
 	go b.read()
-	eventually(t, b.name+" is registered", func() bool { return len(lab.proxy.contacts(b.user)) > 0 })
+	eventually(t, b.name+" is registered", func() bool { return len(o.registrar.contacts(b.user)) > 0 })
 	return b
 }
 

@@ -18,25 +18,35 @@ type nameServer struct {
 	servers []*dns.Server
 	mu      sync.Mutex
 	records map[string][]dns.RR // by "name. TYPE", lower case
+	mute    bool                // it reads questions and says nothing
+	asked   int                 // questions so far
 }
 
 // startDNS answers on addr, by UDP and TCP.
 func startDNS(addr netip.AddrPort) (*nameServer, error) {
 	n := &nameServer{addr: addr, records: map[string][]dns.RR{}}
+	if err := n.serve(addr); err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+// serve answers on one more address.
+func (n *nameServer) serve(addr netip.AddrPort) error {
 	packets, err := net.ListenPacket("udp", addr.String())
 	if err != nil {
-		return nil, fmt.Errorf("DNS server: %w", err)
+		return fmt.Errorf("DNS server: %w", err)
 	}
 	listener, err := net.Listen("tcp", addr.String())
 	if err != nil {
 		packets.Close()
-		return nil, fmt.Errorf("DNS server: %w", err)
+		return fmt.Errorf("DNS server: %w", err)
 	}
-	n.servers = []*dns.Server{{PacketConn: packets, Handler: n}, {Listener: listener, Handler: n}}
-	for _, s := range n.servers {
+	for _, s := range []*dns.Server{{PacketConn: packets, Handler: n}, {Listener: listener, Handler: n}} {
+		n.servers = append(n.servers, s)
 		go s.ActivateAndServe()
 	}
-	return n, nil
+	return nil
 }
 
 func (n *nameServer) close() {
@@ -59,6 +69,32 @@ func (n *nameServer) add(records ...string) {
 	}
 }
 
+// replace puts these records in the place of all that have the same name and type.
+func (n *nameServer) replace(records ...string) {
+	n.mu.Lock()
+	for _, text := range records {
+		if rr, err := dns.NewRR(text); err == nil {
+			delete(n.records, questionKey(rr.Header().Name, rr.Header().Rrtype))
+		}
+	}
+	n.mu.Unlock()
+	n.add(records...)
+}
+
+// silence makes it read questions and say nothing, or answer again.
+func (n *nameServer) silence(on bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.mute = on
+}
+
+// questions is how many it has been asked.
+func (n *nameServer) questions() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.asked
+}
+
 func questionKey(name string, kind uint16) string {
 	return strings.ToLower(dns.Fqdn(name)) + " " + dns.TypeToString[kind]
 }
@@ -68,6 +104,11 @@ func (n *nameServer) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	reply := new(dns.Msg).SetReply(q)
 	reply.Authoritative = true
 	n.mu.Lock()
+	n.asked++
+	if n.mute {
+		n.mu.Unlock()
+		return
+	}
 	for _, question := range q.Question {
 		key := questionKey(question.Name, question.Qtype)
 		reply.Answer = append(reply.Answer, n.records[key]...)

@@ -14,8 +14,12 @@ import (
 	"time"
 )
 
-//go:embed testdata/kamailio.cfg
-var kamailioConfig string
+var (
+	//go:embed testdata/kamailio.cfg
+	kamailioConfig string
+	//go:embed testdata/tls.cfg
+	tlsConfig string
+)
 
 // kamailio is the registrar and proxy of the test network. Every request it receives is one line of its log:
 // "RX proto source method from to cseq call-id length".
@@ -25,15 +29,17 @@ type kamailio struct {
 	dir     string
 }
 
-// startKamailio writes the configuration into dir and starts it there; it returns once it answers.
+// startKamailio writes the configurations into dir and starts it there; it returns once it answers.
 func startKamailio(dir string, values map[string]any) (*kamailio, error) {
 	config := filepath.Join(dir, "kamailio.cfg")
-	var text strings.Builder
-	if err := template.Must(template.New("kamailio.cfg").Parse(kamailioConfig)).Execute(&text, values); err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(config, []byte(text.String()), 0o600); err != nil {
-		return nil, err
+	for file, form := range map[string]string{config: kamailioConfig, filepath.Join(dir, "tls.cfg"): tlsConfig} {
+		var text strings.Builder
+		if err := template.Must(template.New(filepath.Base(file)).Parse(form)).Execute(&text, values); err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+			return nil, err
+		}
 	}
 	k := &kamailio{control: "unix:" + filepath.Join(dir, "ctl"), dir: dir}
 	var err error

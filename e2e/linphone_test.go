@@ -5,8 +5,10 @@ package e2e
 import (
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -57,12 +59,36 @@ enabled=0
 // startLinphone returns once the peer is registered. Where linphonec ends by itself there is nothing to test against.
 func startLinphone(t *testing.T) *linphone {
 	t.Helper()
+	return runLinphone(t, lab.proxy, nil, func(l *linphone, low int) string {
+		return fmt.Sprintf(linphoneConfig, low+rtpPorts-1, "127.0.0.1", low, lab.server(proxyHost, 5060), l.user, password(l.user))
+	})
+}
+
+// startLinphoneAt is startLinphone for a pair: linphone finds it by DNS, which it asks at the address of
+// /etc/resolv.conf, so it is started with one of its own.
+func startLinphoneAt(t *testing.T, p *pair, transport string) *linphone {
+	t.Helper()
+	if err := p.dns.serve(netip.AddrPortFrom(p.dns.addr.Addr(), 53)); err != nil {
+		t.Skipf("linphone asks DNS at port 53: %v", err)
+	}
+	resolv := filepath.Join(lab.mkdir(t, "resolv"), "resolv.conf")
+	if err := os.WriteFile(resolv, fmt.Appendf(nil, "nameserver %v\n", p.dns.addr.Addr()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return runLinphone(t, p.a.kamailio, []string{"unshare", "-m", "sh", "-c", `mount --bind "$0" /etc/resolv.conf && exec "$@"`, resolv}, func(l *linphone, low int) string {
+		text := fmt.Sprintf(linphoneConfig, low+rtpPorts-1, "127.0.0.1", low, p.domain, l.user, password(l.user))
+		return strings.NewReplacer("dns_srv_enabled=0", "dns_srv_enabled=1", "reg_route=<sip:"+p.domain+";transport=udp;lr>\n", "",
+			"transport=udp", "transport="+strings.ToLower(transport), "@example.test", "@"+p.domain, "realm=example.test", "realm="+p.domain).Replace(text)
+	})
+}
+
+// runLinphone starts linphonec by way of a command, if there is one, with the configuration made from its RTP port.
+func runLinphone(t *testing.T, registrar *kamailio, by []string, config func(l *linphone, low int) string) *linphone {
+	t.Helper()
 	l := &linphone{t: t, user: lab.user(), dir: lab.mkdir(t, "linphone")}
 	low, _ := lab.rtpRange(t)
-	sipPort := low + rtpPorts - 1
 	rc := filepath.Join(l.dir, "rc")
-	text := fmt.Sprintf(linphoneConfig, sipPort, "127.0.0.1", low, lab.server(proxyHost, 5060), l.user, password(l.user))
-	if err := os.WriteFile(rc, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(rc, []byte(config(l, low)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.MkdirAll(filepath.Join(l.dir, ".local/share/linphone"), 0o700); err != nil {
@@ -74,7 +100,8 @@ func startLinphone(t *testing.T) *linphone {
 	}
 	t.Cleanup(func() { w.Close() })
 	l.in = w
-	l.process, err = startProcessWith(r, "linphone "+l.user, l.dir, []string{"HOME=" + l.dir, "TMPDIR=" + l.dir}, "linphonec", "-c", rc, "-S", "-d", "5", "-l", filepath.Join(l.dir, "log"))
+	l.process, err = startProcessWith(r, "linphone "+l.user, l.dir, []string{"HOME=" + l.dir, "TMPDIR=" + l.dir},
+		append(by, "linphonec", "-c", rc, "-S", "-d", "5", "-l", filepath.Join(l.dir, "log"))...)
 	r.Close()
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +118,7 @@ func startLinphone(t *testing.T) *linphone {
 		if code, ended := l.exited(0); ended {
 			t.Skipf("linphonec ends by itself with code %d on this machine:\n%s", code, l.log.tail(10))
 		}
-		return len(lab.proxy.contacts(l.user)) > 0
+		return len(registrar.contacts(l.user)) > 0
 	})
 	return l
 }

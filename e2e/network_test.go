@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	_ "embed"
 	"flag"
 	"fmt"
 	"net"
@@ -16,12 +15,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"text/template"
 	"time"
 )
-
-//go:embed testdata/tls.cfg
-var tlsConfig string
 
 // Implementation constants: the plan of addresses. A run of the suite takes one block b and lives in
 // 127.b.1.0/24 (servers and peers) and 127.b.2.0/24 (phones), so that runs do not meet.
@@ -52,6 +47,8 @@ type network struct {
 	phones  pool       // of the phones'
 	ranges  pool       // of RTP ports
 	numbers atomic.Int32
+
+	noFirewall error // why packets cannot be dropped here; nil: they can
 }
 
 // A pool hands out the numbers from first to last in turn, each to one test at a time.
@@ -97,6 +94,20 @@ func TestMain(m *testing.M) {
 	if parallel := flag.Lookup("test.parallel"); parallel.Value.(flag.Getter).Get().(int) > maxParallel {
 		parallel.Value.Set(strconv.Itoa(maxParallel))
 	}
+	if os.Getenv(insideVariable) == "" { // the phone is built where the modules can be fetched
+		n := &network{}
+		err := n.prepare()
+		if err == nil {
+			if code, ok := inNamespace(n.binary); ok {
+				os.RemoveAll(n.dir)
+				os.Exit(code)
+			}
+		}
+		os.RemoveAll(n.dir)
+	} else if err := raiseLoopback(); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e: loopback:", err)
+		os.Exit(1)
+	}
 	var err error
 	if lab, err = startNetwork(); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
@@ -105,6 +116,15 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	lab.close()
 	os.Exit(code)
+}
+
+// prepare makes the directory of a run and builds the phone.
+func (n *network) prepare() error {
+	var err error
+	if n.dir, err = os.MkdirTemp("", "dialtone-e2e-"); err != nil {
+		return err
+	}
+	return n.build()
 }
 
 func startNetwork() (*network, error) {
@@ -119,11 +139,8 @@ func startNetwork() (*network, error) {
 		}
 	}
 	n.numbers.Store(1099)
-	var err error
-	if n.dir, err = os.MkdirTemp("", "dialtone-e2e-"); err != nil {
-		return nil, err
-	}
-	for _, step := range []func() error{n.build, n.startDNS, n.startProxy} {
+	n.noFirewall = raiseFirewall()
+	for _, step := range []func() error{n.prepare, n.startDNS, n.startProxy} {
 		if err := step(); err != nil {
 			n.close()
 			return nil, err
@@ -208,13 +225,6 @@ func (n *network) startProxy() error {
 		return err
 	}
 	if values["Unknown"], err = stranger.issue("unknown", tomorrow, "unknownca.test"); err != nil {
-		return err
-	}
-	var tls strings.Builder
-	if err := template.Must(template.New("tls.cfg").Parse(tlsConfig)).Execute(&tls, values); err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(n.dir, "tls.cfg"), []byte(tls.String()), 0o600); err != nil {
 		return err
 	}
 	n.proxy, err = startKamailio(n.dir, values)

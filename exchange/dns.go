@@ -316,35 +316,23 @@ func (d *dnsServer) handle(query []byte, size int, send func([]byte)) {
 }
 
 func (d *dnsServer) readPackets() {
-	buf := make([]byte, maxQuery+1)
-	for {
-		n, from, err := d.udp.ReadFrom(buf)
-		if err != nil {
-			if _, lost := err.(interface{ RemoteAddrPort() netip.AddrPort }); lost {
-				continue
-			}
-			return
-		}
+	readDatagrams(d.udp, maxQuery+1, func(data []byte, from net.Addr) {
 		// A datagram that cannot be sent is a lost one.
-		d.handle(buf[:n], plainDatagram, func(data []byte) { _, _ = d.udp.WriteTo(data, from) })
-	}
+		d.handle(data, plainDatagram, func(data []byte) { _, _ = d.udp.WriteTo(data, from) })
+	}, func(netip.AddrPort) {})
 }
 
 func (d *dnsServer) accept() {
-	for {
-		c, err := d.tcp.Accept()
-		if err != nil {
-			return
-		}
+	acceptAll(d.tcp, func(c net.Conn) {
 		d.mu.Lock()
+		defer d.mu.Unlock()
 		if d.closed || len(d.conns) == maxDNSConns {
 			c.Close()
-		} else {
-			d.conns[c] = true
-			d.x.running.Go(func() { d.readStream(c) })
+			return
 		}
-		d.mu.Unlock()
-	}
+		d.conns[c] = true
+		d.x.running.Go(func() { d.readStream(c) })
+	})
 }
 
 // readStream answers the queries of one connection, RFC 1035 section 4.2.2.

@@ -49,7 +49,8 @@ type ProxyConfig struct {
 	Addr             netip.Addr
 	Port             uint16 // of UDP and TCP
 	TLSPort          uint16
-	Priority, Weight uint16 // of its SRV records; Priority 0: 10 for the first, 20 for the next, …
+	TLS              *tls.Config // nil: Config.TLS; where that is nil too there is no TLS
+	Priority, Weight uint16      // of its SRV records; Priority 0: 10 for the first, 20 for the next, …
 }
 
 // Specification constants, RFC 3261.

@@ -18,6 +18,7 @@ const (
 	maxLate       = 4096
 	writeTimeout  = 10 * time.Second
 	handshakeTime = 10 * time.Second
+	readPause     = 10 * time.Millisecond // after an error that is nobody's in particular
 )
 
 // A proxy is one server with its registrar. Everything in it is guarded by the exchange's mu.
@@ -151,48 +152,74 @@ func (p *proxy) changed() {
 
 // readPackets reads datagrams until the socket is closed.
 func (p *proxy) readPackets(pc net.PacketConn) {
-	buf := make([]byte, maxMessage+1)
+	readDatagrams(pc, maxMessage+1, func(data []byte, from net.Addr) {
+		p.x.mu.Lock()
+		defer p.x.mu.Unlock()
+		if p.udp == pc {
+			p.receive(flow{p: p, transport: "udp", remote: addrPort(from)}, data)
+		}
+	}, func(remote netip.AddrPort) {
+		p.x.mu.Lock()
+		defer p.x.mu.Unlock()
+		p.unreachable(remote)
+	})
+}
+
+// readDatagrams reads a socket until it is closed. No other error ends it: take gets what came, at most size
+// octets of each, and lost is told of an ICMP error.
+func readDatagrams(pc net.PacketConn, size int, take func(data []byte, from net.Addr), lost func(remote netip.AddrPort)) {
+	buf := make([]byte, size)
 	for {
 		n, from, err := pc.ReadFrom(buf)
-		if err != nil {
-			var lost interface{ RemoteAddrPort() netip.AddrPort }
-			if !errors.As(err, &lost) {
-				return
-			}
-			p.x.mu.Lock()
-			p.unreachable(lost.RemoteAddrPort())
-			p.x.mu.Unlock()
-			continue
+		var unreachable interface{ RemoteAddrPort() netip.AddrPort }
+		switch {
+		case err == nil:
+			take(buf[:n], from)
+		case errors.As(err, &unreachable):
+			lost(unreachable.RemoteAddrPort())
+		case errors.Is(err, net.ErrClosed):
+			return
+		default:
+			time.Sleep(readPause) // the system is short of something
 		}
-		f := flow{p: p, transport: "udp", remote: addrPort(from)}
-		p.x.mu.Lock()
-		if p.udp == pc {
-			p.receive(f, buf[:n])
+	}
+}
+
+// acceptAll takes connections in until the listener is closed. No other error ends it.
+func acceptAll(l net.Listener, take func(net.Conn)) {
+	for {
+		c, err := l.Accept()
+		switch {
+		case err == nil:
+			take(c)
+		case errors.Is(err, net.ErrClosed):
+			return
+		default:
+			time.Sleep(readPause)
 		}
-		p.x.mu.Unlock()
 	}
 }
 
 // accept takes connections in until the listener is closed.
 func (p *proxy) accept(l net.Listener, transport string) {
-	for {
-		nc, err := l.Accept()
-		if err != nil {
-			return
-		}
+	acceptAll(l, func(nc net.Conn) {
 		c := &conn{Conn: nc, p: p, transport: transport, remote: addrPort(nc.RemoteAddr()), out: make(chan []byte, maxQueue)}
 		if transport == "tls" {
-			c.Conn = tls.Server(nc, p.x.cfg.TLS)
+			cfg := p.x.cfg.TLS
+			if p.TLS != nil {
+				cfg = p.TLS
+			}
+			c.Conn = tls.Server(nc, cfg)
 		}
 		p.x.mu.Lock()
+		defer p.x.mu.Unlock()
 		if p.word == Stop || p.x.closed || len(p.conns) == maxConns {
 			reset(c.Conn)
-		} else {
-			p.conns[c] = true
-			p.x.running.Go(c.run)
+			return
 		}
-		p.x.mu.Unlock()
-	}
+		p.conns[c] = true
+		p.x.running.Go(c.run)
+	})
 }
 
 // run reads a connection to its end.

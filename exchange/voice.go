@@ -102,17 +102,7 @@ func (v *voice) deserted(now time.Time) bool {
 
 // listen reads packets until the socket is closed.
 func (v *voice) listen(pc net.PacketConn, take func([]byte)) {
-	buf := make([]byte, maxRTP)
-	for {
-		n, _, err := pc.ReadFrom(buf)
-		if err != nil {
-			if _, lost := err.(interface{ RemoteAddrPort() netip.AddrPort }); lost {
-				continue
-			}
-			return
-		}
-		take(buf[:n])
-	}
+	readDatagrams(pc, maxRTP, func(data []byte, _ net.Addr) { take(data) }, func(netip.AddrPort) {})
 }
 
 // report takes an RTCP packet, of which only counts that it came.

@@ -36,7 +36,8 @@ type parts struct {
 	addrs     []netip.Addr // of this machine
 	route     func(remote netip.Addr) netip.Addr
 	settings  config.Settings
-	profile   string // -profile
+	answers   []sip.Answer // what the DNS said in an earlier run
+	profile   string       // -profile
 	random    io.Reader
 	record    *recorder
 	keeper    func(ctx context.Context, mail func(any)) keeper
@@ -80,6 +81,8 @@ func assemble(p parts) (*phoneSet, error) {
 		Notify: func(ev media.Event) { mail(ev) }, Log: p.log,
 	})
 	l.voice = set.voice
+	l.names = func(s config.Settings) { p.resolver.Use(nameServers(s)) }
+	l.names(p.settings)
 	l.keeper = p.keeper(ctx, mail)
 	paint := newPainter(ctx, p.device.Screen, p.log)
 	l.draw = paint.draw
@@ -109,11 +112,15 @@ func newLoop(p parts) *loop {
 		log: p.log, name: p.board.Name, rows: p.board.Rows, cols: p.board.Cols, width: p.board.Width, height: p.board.Height,
 		inbox: make(chan any, inboxSize), record: p.record,
 		route: p.route, settings: p.settings, addrs: p.addrs, publish: void{}, password: p.password, trust: p.trust, start: time.Now(),
-		calls: make(map[phone.ID]*conversation), last: make(map[phone.ID]farewell), mwi: make(map[int]web.MWI),
+		calls: make(map[phone.ID]*conversation), last: make(map[phone.ID]farewell), mwi: make(map[int]web.MWI), said: make(map[int]saying),
+	}
+	if l.names == nil {
+		l.names = func(config.Settings) {}
 	}
 	if l.trust == nil {
 		l.trust = func(string) {}
 	}
+	l.memory.first = p.answers
 	l.provided.flag, l.provided.rule = p.profile, p.profile
 	if p.profile == "" {
 		l.provided.rule = p.settings.Provisioning.ProfileRule

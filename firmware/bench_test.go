@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -48,6 +49,7 @@ type bench struct {
 	begin  time.Time
 	server *far
 	phones []*desk
+	trust  *tls.Config // of the phones made from now on
 
 	mu     sync.Mutex
 	lines  []line
@@ -258,6 +260,7 @@ func (b *bench) newDesk(name, addr string, settings ...string) *desk {
 	p.set, err = assemble(parts{
 		record: rec,
 		log:    log, board: model, device: device, net: p.host, listenRTP: p.host.ListenPacket,
+		tls:      b.trust,
 		resolver: transport.NewResolver([]netip.AddrPort{netip.MustParseAddrPort("10.0.0.53:53")}, p.host),
 		addrs:    addrs, route: func(netip.Addr) netip.Addr { return p.at() },
 		settings: s, random: rand.NewChaCha8(seed), password: func(config.Secret) {},

@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -110,12 +111,42 @@ func newDemoNetwork() demoNetwork {
 			}
 		}
 	}
+	return oneAddress()
+}
+
+// oneAddress is the network of a system that has 127.0.0.1 alone; its parts differ by their ports.
+func oneAddress() demoNetwork {
 	one := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	return demoNetwork{proxies: []netip.Addr{one, one}, handsets: []netip.Addr{one, one}, names: one, voices: one, claim: io.NopCloser(nil)}
 }
 
+// proxyConfigs are the proxies. The first at an address has the usual port if it is free; the exchange finds
+// one for each that shares an address.
+func (n demoNetwork) proxyConfigs() ([]exchange.ProxyConfig, error) {
+	proxies := []exchange.ProxyConfig{{Name: "a"}, {Name: "b"}}
+	for i := range proxies {
+		proxies[i].Addr = n.proxies[i]
+		if slices.Contains(n.proxies[:i], n.proxies[i]) {
+			continue
+		}
+		port, err := freePort(n.proxies[i])
+		if err != nil {
+			return nil, err
+		}
+		proxies[i].Port = port
+	}
+	return proxies, nil
+}
+
 // demo runs the demonstration until ctx ends.
 func demo(ctx context.Context, opt demoOptions, stdout, stderr io.Writer) error {
+	at := newDemoNetwork()
+	defer at.claim.Close()
+	return demoAt(ctx, at, opt, stdout, stderr)
+}
+
+// demoAt runs the demonstration at these addresses.
+func demoAt(ctx context.Context, at demoNetwork, opt demoOptions, stdout, stderr io.Writer) error {
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: opt.level}))
 	doors, err := openDoors(opt)
 	if err != nil {
@@ -126,8 +157,6 @@ func demo(ctx context.Context, opt demoOptions, stdout, stderr io.Writer) error 
 	if password == "" {
 		password = crand.Text()[:passwordSize]
 	}
-	at := newDemoNetwork()
-	defer at.claim.Close()
 	ca, err := exchange.NewTestCA(demoDomain)
 	if err != nil {
 		return fmt.Errorf("making a certificate for the proxies: %w", err)
@@ -136,12 +165,9 @@ func demo(ctx context.Context, opt demoOptions, stdout, stderr io.Writer) error 
 	for _, s := range demoSetups {
 		users[s.user] = sip.Secret(crand.Text())
 	}
-	proxies := []exchange.ProxyConfig{{Name: "a"}, {Name: "b"}}
-	for i := range proxies {
-		proxies[i].Addr = at.proxies[i]
-		if proxies[i].Port, err = freePort(at.proxies[i]); err != nil {
-			return err
-		}
+	proxies, err := at.proxyConfigs()
+	if err != nil {
+		return err
 	}
 	x, err := exchange.New(exchange.Config{
 		Domain: demoDomain, Users: users, TTL: demoTTL, MinExpires: 5 * time.Second, MaxExpires: demoExpires,

@@ -32,6 +32,7 @@ const (
 	demoPause    = 40 * time.Millisecond
 	demoBody     = 4 << 10
 	demoHead     = 5 * time.Second
+	demoPatience = 10 * time.Second // with a page that does not read
 	demoAlive    = 15 * time.Second // a stream says so often that it lives
 	demoSecurity = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src %s; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
@@ -299,10 +300,7 @@ func (h *demoHub) guard(next http.Handler) http.Handler {
 		return what + "=(self" + quoted.String() + ")"
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host, _, err := net.SplitHostPort(r.Host)
-		if err != nil {
-			host = r.Host
-		}
+		host := hostOf(r)
 		if addr, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !addr.IsLoopback()) {
 			http.Error(w, "open the demonstration as "+h.doors.origin(), http.StatusMisdirectedRequest)
 			return
@@ -319,8 +317,21 @@ func (h *demoHub) guard(next http.Handler) http.Handler {
 	})
 }
 
-// page is the control page.
-func (h *demoHub) page(w http.ResponseWriter, _ *http.Request) {
+// hostOf is the name or address a request asks for, without the port.
+func hostOf(r *http.Request) string {
+	if host, _, err := net.SplitHostPort(r.Host); err == nil {
+		return host
+	}
+	return r.Host
+}
+
+// page is the control page. Who opens it as localhost is led to its address: the handsets let themselves be shown
+// in frames of that one origin only.
+func (h *demoHub) page(w http.ResponseWriter, r *http.Request) {
+	if hostOf(r) == "localhost" {
+		http.Redirect(w, r, h.doors.origin()+"/", http.StatusTemporaryRedirect)
+		return
+	}
 	type phone struct{ User, URL, Origin string }
 	type number struct{ Number, Does string }
 	data := struct {
@@ -404,6 +415,19 @@ func writeJSON(w http.ResponseWriter, v any) {
 	_, _ = w.Write(data)
 }
 
+// refresh asks the handsets how they are: while nobody watched, they told nothing. Each tells it in its loop, as
+// it tells what changes, so that nothing older comes after something newer.
+func (h *demoHub) refresh(ctx context.Context) {
+	h.mu.Lock()
+	members := slices.Clone(h.phones)
+	h.mu.Unlock()
+	for _, m := range members {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		_ = m.ask.ask(ctx, func(now time.Time) { h.update(demoStatus(m.user, m.ask.status(now))) }) // one that has stopped stays as it was
+		cancel()
+	}
+}
+
 // stream sends the state and the sentences, and what changes, as server-sent events.
 func (h *demoHub) stream(life context.Context, w http.ResponseWriter, r *http.Request) {
 	news := make(chan struct{}, 1)
@@ -412,7 +436,6 @@ func (h *demoHub) stream(life context.Context, w http.ResponseWriter, r *http.Re
 	if !full {
 		h.streams[news] = true
 	}
-	members := slices.Clone(h.phones)
 	h.mu.Unlock()
 	if full {
 		http.Error(w, "too many pages are open", http.StatusServiceUnavailable)
@@ -423,13 +446,7 @@ func (h *demoHub) stream(life context.Context, w http.ResponseWriter, r *http.Re
 		delete(h.streams, news)
 		h.mu.Unlock()
 	}()
-	for _, m := range members { // while nobody watched, nothing was told
-		ctx, cancel := context.WithTimeout(r.Context(), time.Second)
-		if s, err := m.ask.Status(ctx); err == nil {
-			h.update(demoStatus(m.user, s))
-		}
-		cancel()
-	}
+	h.refresh(r.Context())
 	w.Header().Set("Content-Type", "text/event-stream")
 	out := http.NewResponseController(w)
 	serial, last := 0, []byte(nil)
@@ -447,6 +464,8 @@ func (h *demoHub) stream(life context.Context, w http.ResponseWriter, r *http.Re
 		if b.Len() == 0 {
 			b.WriteString(": alive\n\n")
 		}
+		// Who does not read does not keep its place from others.
+		_ = out.SetWriteDeadline(time.Now().Add(demoPatience))
 		if _, err := w.Write(b.Bytes()); err != nil || out.Flush() != nil {
 			return
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -39,14 +40,22 @@ func (l *lockedBuffer) Write(p []byte) (int, error) {
 }
 func (l *lockedBuffer) String() string { l.mu.Lock(); defer l.mu.Unlock(); return l.b.String() }
 
-// startDemo runs `dialtone demo` with any free ports, and reads its addresses as a person would.
+// startDemo runs `dialtone demo` with any free ports.
 func startDemo(t *testing.T) *demoRun {
+	t.Helper()
+	return startDemoAs(t, func(ctx context.Context, out, errs io.Writer) error {
+		return dispatch(ctx, []string{"demo", "-port", "0"}, noEnv, out, errs)
+	})
+}
+
+// startDemoAs runs a demonstration, and reads its addresses as a person would.
+func startDemoAs(t *testing.T, run func(ctx context.Context, out, errs io.Writer) error) *demoRun {
 	t.Helper()
 	t.Setenv("TMPDIR", t.TempDir())
 	ctx, stop := context.WithCancel(t.Context())
 	d := &demoRun{T: t, stop: stop, done: make(chan error, 1)}
 	var errs lockedBuffer
-	go func() { d.done <- dispatch(ctx, []string{"demo", "-port", "0"}, noEnv, &d.out, &errs) }()
+	go func() { d.done <- run(ctx, &d.out, &errs) }()
 	d.await("it prints its addresses", func() bool { return strings.Contains(d.out.String(), "Ctrl-C") || len(d.done) > 0 })
 	urls := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindAllString(d.out.String(), -1)
 	if len(urls) < 4 {
@@ -174,6 +183,29 @@ func TestDemo(t *testing.T) {
 	}
 }
 
+// TestDemoAtOneAddress: where loopback is 127.0.0.1 alone, ports tell the parts apart, and all of it works.
+func TestDemoAtOneAddress(t *testing.T) {
+	d := startDemoAs(t, func(ctx context.Context, out, errs io.Writer) error {
+		return demoAt(ctx, oneAddress(), demoOptions{given: true, level: slog.LevelError}, out, errs)
+	})
+	for _, p := range []string{d.ann, d.bob} {
+		d.await("both handsets register", func() bool { return d.line(p).State == "registered" })
+	}
+	d.do("POST", d.bob+"/api/v1/keys", `{"keys":"1001#"}`)
+	d.await("1001 is called", func() bool { c := d.status(d.ann).Calls; return len(c) == 1 && c[0].State == "incoming" })
+	d.do("POST", d.ann+"/api/v1/keys", `{"key":"hook","down":false}`)
+	for _, p := range []string{d.ann, d.bob} {
+		d.await("voice comes to both", func() bool { c := d.status(p).Calls; return len(c) == 1 && c[0].RTP.RxPackets > 20 })
+	}
+	first := d.line(d.bob).Active
+	d.do("POST", d.control+"/api/proxies/a", `{"mode":"stop"}`)
+	d.await("the line moves to b", func() bool { l := d.line(d.bob); return l.State == "registered" && l.Active != first })
+	d.stop()
+	if err := <-d.done; err != nil {
+		t.Errorf("asked to stop: %v", err)
+	}
+}
+
 // TestDemoIsGuarded: what anybody may do at the handset, another web page may not, and settings need the password.
 func TestDemoIsGuarded(t *testing.T) {
 	d := startDemo(t)
@@ -207,6 +239,42 @@ func TestDemoIsGuarded(t *testing.T) {
 		if code, body := d.do(c.method, c.url, c.body, alter...); code != c.want {
 			t.Errorf("%s: %d %.100s, want %d", c.sentence, code, body, c.want)
 		}
+	}
+	d.stop()
+	<-d.done
+}
+
+// TestDemoByName: who opens the control page as localhost comes to the origin whose frames the handsets allow.
+func TestDemoByName(t *testing.T) {
+	d := startDemo(t)
+	name := strings.Replace(d.control, "127.0.0.1", "localhost", 1)
+	asked := func(path string) *http.Response {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", d.control+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = strings.TrimPrefix(name, "http://")
+		resp, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp
+	}
+	resp := asked("/")
+	if to := resp.Header.Get("Location"); resp.StatusCode != http.StatusTemporaryRedirect || to != d.control+"/" {
+		t.Errorf("the control page as localhost: %d to %q, want %s/", resp.StatusCode, to, d.control)
+	}
+	if resp := asked("/api/state"); resp.StatusCode != http.StatusOK {
+		t.Errorf("its API as localhost, for programs: %d", resp.StatusCode)
+	}
+	resp, err := http.Get(d.ann + "/?frame")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if policy := resp.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "frame-ancestors "+d.control) {
+		t.Errorf("a handset lets itself be shown by %q", policy)
 	}
 	d.stop()
 	<-d.done

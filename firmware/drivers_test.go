@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
 	"dialtone/config"
 	"dialtone/media"
+	"dialtone/sip"
 )
 
 // An ear stands between the loop and the voice engine: it writes down what starts and stops and fails
@@ -149,6 +151,20 @@ type shelf struct {
 	broken   int // that many saves fail
 	saves    []config.Settings
 	profiles map[string]string // by rule; missing: the server is down
+	dns      []string          // as remembered, each time
+}
+
+func (s *shelf) Remember(answers []sip.Answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dns = append(s.dns, answersText(answers))
+}
+
+// remembered is what was written of the DNS, each time.
+func (s *shelf) remembered() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.dns)
 }
 
 func (s *shelf) Save(seq int, set config.Settings) {

@@ -16,10 +16,18 @@ import (
 // example.test find it. The zone names both proxies, a first, or those given.
 func (b *bench) exchange(servers ...string) *exchange.Exchange {
 	b.Helper()
+	return b.exchangeWith(func(*exchange.Config) {}, servers...)
+}
+
+// exchangeWith is exchange with a configuration that is changed first.
+func (b *bench) exchangeWith(change func(*exchange.Config), servers ...string) *exchange.Exchange {
+	b.Helper()
 	addr := netip.MustParseAddr
-	x, err := exchange.New(exchange.Config{Domain: "example.test", Users: map[string]sip.Secret{"1001": "secret", "1002": "secret", "1003": "secret"},
+	cfg := exchange.Config{Domain: "example.test", Users: map[string]sip.Secret{"1001": "secret", "1002": "secret", "1003": "secret"},
 		Proxies: []exchange.ProxyConfig{{Name: "a", Addr: addr("10.0.0.11"), Port: 5060}, {Name: "b", Addr: addr("10.0.0.12"), Port: 5060}},
-		Net:     func(a netip.Addr) exchange.Net { return b.net.Host(a) }, DNS: netip.MustParseAddrPort("10.0.0.53:53"), Media: addr("10.0.0.13")})
+		Net:     func(a netip.Addr) exchange.Net { return b.net.Host(a) }, DNS: netip.MustParseAddrPort("10.0.0.53:53"), Media: addr("10.0.0.13")}
+	change(&cfg)
+	x, err := exchange.New(cfg)
 	if err != nil {
 		b.Fatal(err)
 	}

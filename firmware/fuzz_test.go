@@ -50,6 +50,7 @@ func (v *silentVoice) SetMute(bool)                                            {
 func (v *silentVoice) SetVolume(int)                                           {}
 func (v *silentVoice) Configure(media.TonePlan, time.Duration, uint16, uint16) {}
 func (m *mill) Do(a sip.NetAction)                                             { m.asked = append(m.asked, a) }
+func (m *mill) Remember([]sip.Answer)                                          {}
 func (m *mill) Save(seq int, _ config.Settings)                                { m.saves = append(m.saves, seq) }
 func (m *mill) Fetch(seq int, _ string)                                        { m.fetches = append(m.fetches, seq) }
 

@@ -5,16 +5,18 @@ import (
 
 	"dialtone/config"
 	"dialtone/provisioning"
+	"dialtone/sip"
 )
 
-// A disk is the keeper of a running phone: one goroutine writes settings in the order they come, and
-// each fetch runs in its own.
+// A disk is the keeper of a running phone: one goroutine writes settings in the order they come, and what
+// is to be remembered of the DNS; each fetch runs in its own.
 type disk struct {
 	ctx   context.Context
 	store *provisioning.Store
 	fetch provisioning.Fetcher
 	mail  func(any)
 	saves chan save
+	dns   chan []sip.Answer // the latest only
 }
 
 type save struct {
@@ -26,7 +28,7 @@ type save struct {
 const saveQueue = 64 // changes waiting for the disk; more at once are refused
 
 func newDisk(ctx context.Context, store *provisioning.Store, fetch provisioning.Fetcher, mail func(any)) *disk {
-	d := &disk{ctx: ctx, store: store, fetch: fetch, mail: mail, saves: make(chan save, saveQueue)}
+	d := &disk{ctx: ctx, store: store, fetch: fetch, mail: mail, saves: make(chan save, saveQueue), dns: make(chan []sip.Answer, 1)}
 	go d.run()
 	return d
 }
@@ -38,8 +40,22 @@ func (d *disk) run() {
 			return
 		case s := <-d.saves:
 			d.mail(saved{Seq: s.seq, Cause: cause(d.store.Save(s.settings))})
+		case answers := <-d.dns:
+			if err := d.store.SaveValue(answersValue, []byte(answersText(answers))); err != nil {
+				d.mail(unremembered{Cause: err.Error()})
+			}
 		}
 	}
+}
+
+// Remember queues what the DNS said for the disk, instead of what may still wait there. It never waits;
+// only a failure is reported. Only the loop calls it.
+func (d *disk) Remember(answers []sip.Answer) {
+	select {
+	case <-d.dns:
+	default:
+	}
+	d.dns <- answers
 }
 
 // Save queues settings for the disk. It never waits; the outcome comes by mail.

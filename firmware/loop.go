@@ -58,9 +58,11 @@ type wire interface {
 	Do(sip.NetAction)
 }
 
-// A keeper saves settings and fetches profiles, out of the loop's sight; it reports by mail.
+// A keeper saves settings and what the DNS said, and fetches profiles, out of the loop's sight; it reports
+// by mail.
 type keeper interface {
 	Save(seq int, s config.Settings)
+	Remember(answers []sip.Answer)
 	Fetch(seq int, rule string)
 }
 
@@ -98,7 +100,9 @@ type loop struct {
 	orders   []sip.Input           // orders the agent has not got yet
 	changes  changes               // settings on their way to the disk
 	provided provided              // how provisioning went
+	memory   memory                // of the DNS
 	mwi      map[int]web.MWI
+	said     map[int]saying // by line
 	count    counters
 	shown    []string
 	frame    hal.Frame
@@ -111,8 +115,9 @@ type loop struct {
 	stopping time.Time // asked to stop; zero: not
 	beat     atomic.Int64
 	publish  publisher
-	password func(config.Secret) // tells the web the admin password in force
-	trust    func(rule string)   // fetches the custom CAs anew and lets new connections believe them; never waits
+	password func(config.Secret)   // tells the web the admin password in force
+	trust    func(rule string)     // fetches the custom CAs anew and lets new connections believe them; never waits
+	names    func(config.Settings) // tells the resolver which name servers to ask; never waits
 	random   io.Reader
 	mac      string
 	built    time.Time // of this firmware: the wall clock cannot be earlier
@@ -193,7 +198,7 @@ func (l *loop) handle(now time.Time, in any) {
 	l.count.inputs++
 	if l.count.inputs == 1 {
 		l.sayPlans(now, l.settings, config.Default())
-		l.sip(now, sip.Tick{}) // the agent begins to register
+		l.sip(now, sip.Recall{Answers: l.memory.first}) // the agent begins to register
 	}
 	switch in := in.(type) {
 	case tick:
@@ -215,6 +220,8 @@ func (l *loop) handle(now time.Time, in any) {
 		l.saved(now, in)
 	case fetched:
 		l.fetched(now, in)
+	case unremembered:
+		l.decide(now, "what the DNS said cannot be kept for a start without it: "+in.Cause)
 	case addresses:
 		l.moved(now, in)
 	case stop:
@@ -231,6 +238,7 @@ func (l *loop) handle(now time.Time, in any) {
 	}
 	l.provisionWhenDue(now)
 	l.settle(now)
+	l.rememberWhenDue(now)
 	l.forgetEnded()
 	l.show()
 	if l.publish.Watching() {
@@ -356,7 +364,7 @@ func (l *loop) wait(now time.Time) time.Duration {
 	next := now.Add(pulse)
 	wanted := []time.Time{l.keys.Next(), l.brain.Next(), l.agent.Next()}
 	if l.stopping.IsZero() {
-		wanted = append(wanted, l.provided.next)
+		wanted = append(wanted, l.provided.next, l.memory.writeAt)
 	}
 	for _, t := range wanted {
 		if !t.IsZero() && t.Before(next) {
@@ -415,11 +423,17 @@ func (l *loop) decide(now time.Time, sentence string) {
 // inputKinds lists every type that may enter the loop, for recordings.
 func inputKinds() []any {
 	return []any{
-		begun{}, tick{}, stop{}, command{}, saved{}, fetched{}, addresses{}, hal.Contact{},
-		sip.Received{}, sip.Opened{}, sip.Closed{}, sip.Unreachable{}, sip.Answer{},
+		begun{}, tick{}, stop{}, command{}, saved{}, unremembered{}, fetched{}, addresses{}, hal.Contact{},
+		sip.Received{}, sip.Connected{}, sip.Opened{}, sip.Closed{}, sip.Unreachable{}, sip.Answer{},
 		media.DigitHeard{}, media.DigitEnded{}, media.Silent{}, media.SoundFailed{},
 		updated{}, reserved{}, routed{}, bound{},
 	}
+}
+
+// A saying is what a line decided last.
+type saying struct {
+	at   time.Time
+	text string
 }
 
 // What enters the loop beside the machines' own inputs.
@@ -436,6 +450,8 @@ type (
 		Seq   int
 		Cause string
 	}
+	// unremembered says why what the DNS said could not be kept.
+	unremembered struct{ Cause string }
 	// fetched is a profile, or why there is none.
 	fetched struct {
 		Seq   int

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ func (l *loop) sip(now time.Time, in sip.Input) {
 	out := l.agent.Step(now, in)
 	for _, sentence := range out.Log {
 		l.decide(now, sentence)
+		l.remark(now, sentence)
 	}
 	for _, act := range out.Net {
 		l.traceOut(act)
@@ -26,6 +28,15 @@ func (l *loop) sip(now time.Time, in sip.Input) {
 	}
 	for _, ev := range out.Events {
 		l.heard(now, ev)
+	}
+}
+
+// remark keeps what a line has decided last, for its status.
+func (l *loop) remark(now time.Time, sentence string) {
+	rest, ok := strings.CutPrefix(sentence, "line ")
+	number, text, found := strings.Cut(rest, ": ")
+	if n, err := strconv.Atoi(number); ok && found && err == nil {
+		l.said[n] = saying{now, text}
 	}
 }
 
@@ -66,9 +77,11 @@ func (l *loop) heard(now time.Time, ev sip.Event) {
 		l.hush(phone.ID(ev.ID))
 		l.tell(phone.Ended{ID: phone.ID(ev.ID), Why: endReason(ev)})
 	case sip.Registration:
-		l.tell(phone.Line{Number: ev.Line, State: phone.LineState(ev.State), Cause: registrationReason(ev)})
+		l.tell(phone.Line{Number: ev.Line, State: phone.LineState(ev.State), Cause: registrationReason(ev), Backup: ev.Backup})
 	case sip.Notify:
 		l.notified(now, ev)
+	case sip.Found:
+		l.remember(now, ev.Answers)
 	default:
 		panic(fmt.Sprintf("firmware: nobody hears %T", ev))
 	}
@@ -316,7 +329,7 @@ func registrationReason(ev sip.Registration) phone.Reason {
 		return phone.ServerNotFound
 	case strings.Contains(cause, "certificate"):
 		return phone.NotTrusted
-	case strings.Contains(cause, "no answer"):
+	case strings.Contains(cause, "no answer"), strings.Contains(cause, "not answer"):
 		return phone.NoReply
 	}
 	return phone.Unreachable

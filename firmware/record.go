@@ -15,6 +15,7 @@ import (
 
 	"dialtone/config"
 	"dialtone/provisioning"
+	"dialtone/sip"
 	"dialtone/web"
 )
 
@@ -41,6 +42,7 @@ type header struct {
 	Settings []byte    // cfg.xml, secrets replaced
 	Addrs    []string  // local addresses at the start
 	Board    string
+	DNS      []sip.Answer `json:",omitempty"` // as the phone remembered it
 }
 
 func newHeader(seed [32]byte, s config.Settings, addrs []netip.Addr, board string) header {

@@ -69,7 +69,7 @@ func newReplay(r io.Reader, out io.Writer) (*loop, *tape, error) {
 	}
 	t := &tape{player: p, start: h.Start, now: h.Start, out: out}
 	l := newLoop(parts{
-		log: slog.New(slog.DiscardHandler), board: b, settings: settings, addrs: addrs,
+		log: slog.New(slog.DiscardHandler), board: b, settings: settings, addrs: addrs, answers: h.DNS,
 		route: t.route, password: func(config.Secret) {},
 	})
 	l.start, l.publish = h.Start, t
@@ -230,7 +230,10 @@ func (t *tape) SetMute(on bool)                                         { t.say(
 func (t *tape) SetVolume(level int)                                     { t.say("volume %d", level) }
 func (t *tape) Configure(media.TonePlan, time.Duration, uint16, uint16) {}
 func (t *tape) Save(seq int, _ config.Settings)                         { t.say("settings %d to the disk", seq) }
-func (t *tape) Fetch(_ int, rule string)                                { t.say("fetching %s", provisioning.Redact(rule)) }
+func (t *tape) Remember(answers []sip.Answer) {
+	t.say("%d answers of the DNS to the disk", len(answers))
+}
+func (t *tape) Fetch(_ int, rule string) { t.say("fetching %s", provisioning.Redact(rule)) }
 
 func (t *tape) draw(f hal.Frame) {
 	for _, row := range f.Rows {

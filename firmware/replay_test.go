@@ -128,6 +128,11 @@ func (w witnessedKeeper) Save(seq int, s config.Settings) {
 	w.keeper.Save(seq, s)
 }
 
+func (w witnessedKeeper) Remember(answers []sip.Answer) {
+	w.p.tape().Remember(answers)
+	w.keeper.Remember(answers)
+}
+
 func (w witnessedKeeper) Fetch(seq int, rule string) {
 	w.p.tape().Fetch(seq, rule)
 	w.keeper.Fetch(seq, rule)
@@ -384,10 +389,10 @@ func TestInputKinds(t *testing.T) {
 		t.Fatal(err)
 	}
 	inputs := []any{
-		begun{"http://a/b", "gone"}, tick{}, stop{}, command{Call: &web.Call{To: "1", Line: 2}}, saved{1, "full"},
+		begun{"http://a/b", "gone"}, tick{}, stop{}, command{Call: &web.Call{To: "1", Line: 2}}, saved{1, "full"}, unremembered{"full"},
 		fetched{2, "r", []byte("<flat-profile/>"), ""}, addresses{[]netip.Addr{netip.MustParseAddr("::1")}}, hal.Contact{Key: "5", Down: true},
 		sip.Received{Flow: sip.Flow{Transport: sip.TCP, ID: 3, Local: netip.MustParseAddrPort("1.2.3.4:5")}, Data: []byte{0, 1, 255}},
-		sip.Opened{ID: 1}, sip.Closed{ID: 1, Cause: "reset"}, sip.Unreachable{Cause: "refused"}, sip.Answer{Records: []sip.Record{{Target: "a"}}, TTL: time.Minute},
+		sip.Connected{ID: 1}, sip.Opened{ID: 1}, sip.Closed{ID: 1, Cause: "reset"}, sip.Unreachable{Cause: "refused"}, sip.Answer{Records: []sip.Record{{Target: "a"}}, TTL: time.Minute},
 		media.DigitHeard{ID: 1, Digit: "5"}, media.DigitEnded{ID: 1, Digit: "5", Millis: 100}, media.Silent{ID: 1, On: true}, media.SoundFailed{Cause: "x"},
 		updated{map[string]string{"SIP_T1": "1"}}, reserved{16384, ""}, routed{}, bound{Cause: "in use"},
 	}

@@ -18,6 +18,7 @@ import (
 	"dialtone/board"
 	"dialtone/config"
 	"dialtone/provisioning"
+	"dialtone/sip"
 	"dialtone/sip/transport"
 )
 
@@ -59,6 +60,11 @@ func run(ctx context.Context, opt options, stderr io.Writer) error {
 	}
 	fetch.CAs = roots
 
+	answers, err := storedAnswers(store)
+	if err != nil {
+		log.Warn(err.Error())
+	}
+
 	device, handset, err := b.Open(board.OpenOptions{Mic: opt.mic, Speaker: opt.speaker, Log: log})
 	if err != nil {
 		return err
@@ -68,7 +74,7 @@ func run(ctx context.Context, opt options, stderr io.Writer) error {
 	addrs := localAddrs(opt.bind)
 	var seed [32]byte
 	crand.Read(seed[:])
-	rec, closeRecord, err := startRecording(opt.record, seed, settings, addrs, b.Name)
+	rec, closeRecord, err := startRecording(opt.record, seed, settings, addrs, b.Name, answers)
 	if err != nil {
 		return err
 	}
@@ -92,7 +98,7 @@ func run(ctx context.Context, opt options, stderr io.Writer) error {
 	set, err = assemble(parts{
 		log: log, board: b, device: device, net: transport.OS(), listenRTP: listenRTP, resolver: newResolver(opt.resolvers),
 		tls: clientTLS(roots), bind: opt.bind, addrs: addrs, route: routeTo(opt.bind), settings: settings,
-		profile: opt.profile, random: rand.NewChaCha8(seed), record: rec, password: front.setPassword, trust: trust,
+		answers: answers, profile: opt.profile, random: rand.NewChaCha8(seed), record: rec, password: front.setPassword, trust: trust,
 		keeper: func(ctx context.Context, mail func(any)) keeper { return newDisk(ctx, store, fetch, mail) },
 	})
 	if err != nil {
@@ -206,7 +212,7 @@ func isLocal(rule string) bool {
 }
 
 // startRecording opens the file of -record; without one, everything it returns does nothing.
-func startRecording(file string, seed [32]byte, s config.Settings, addrs []netip.Addr, board string) (*recorder, func(), error) {
+func startRecording(file string, seed [32]byte, s config.Settings, addrs []netip.Addr, board string, answers []sip.Answer) (*recorder, func(), error) {
 	if file == "" {
 		return nil, func() {}, nil
 	}
@@ -214,7 +220,9 @@ func startRecording(file string, seed [32]byte, s config.Settings, addrs []netip
 	if err != nil {
 		return nil, nil, fmt.Errorf("recording: %w", err)
 	}
-	rec, err := newRecorder(f, newHeader(seed, s, addrs, board))
+	h := newHeader(seed, s, addrs, board)
+	h.DNS = answers
+	rec, err := newRecorder(f, h)
 	if err != nil {
 		f.Close()
 		return nil, nil, fmt.Errorf("recording: %w", err)

@@ -33,7 +33,16 @@ func (l *loop) status(now time.Time) web.Status {
 	for _, line := range l.agent.Lines() {
 		out := web.LineStatus{
 			Line: line.Line, User: line.User, Domain: line.Domain, State: line.State, Cause: line.Cause, Active: line.Active,
-			MWI: l.mwi[line.Line], Servers: []web.ServerStatus{},
+			MWI: l.mwi[line.Line], Servers: []web.ServerStatus{}, Legs: []web.LegStatus{},
+		}
+		if last, ok := l.said[line.Line]; ok {
+			out.Event, out.EventS = last.text, ago(now, last.at)
+		}
+		for _, leg := range line.Legs {
+			out.Legs = append(out.Legs, web.LegStatus{
+				Leg: leg.Leg, Domain: leg.Domain, State: leg.State, Cause: leg.Cause, Active: leg.Active, InUse: leg.InUse,
+				Expires: left(now, leg.Expires), Refresh: left(now, leg.Refresh),
+			})
 		}
 		for _, srv := range line.Servers {
 			out.Servers = append(out.Servers, web.ServerStatus{
@@ -41,6 +50,8 @@ func (l *loop) status(now time.Time) web.Status {
 				Priority: int(srv.Priority), Weight: int(srv.Weight), State: srv.State,
 				Since: ago(now, srv.Since), Cause: srv.Cause, Registered: srv.Registered,
 				Expires: left(now, srv.Expires), InUse: srv.InUse,
+				Suspect: srv.Suspect, Heard: heardAgo(now, srv.Heard), RTT: web.Decimal(srv.RTT.Seconds() * 1000),
+				Probe: left(now, srv.Probe), Refresh: left(now, srv.Refresh),
 			})
 		}
 		s.Lines = append(s.Lines, out)
@@ -48,7 +59,7 @@ func (l *loop) status(now time.Time) web.Status {
 	for i, line := range l.settings.Line { // those that are set up but not in service
 		if line.UserID != "" && !inService(line) {
 			s.Lines = append(s.Lines, web.LineStatus{
-				Line: i + 1, User: line.UserID, State: string(phone.LineDisabled), Servers: []web.ServerStatus{},
+				Line: i + 1, User: line.UserID, State: string(phone.LineDisabled), Servers: []web.ServerStatus{}, Legs: []web.LegStatus{},
 			})
 		}
 	}
@@ -140,6 +151,14 @@ func ago(now, then time.Time) web.Decimal {
 		return 0
 	}
 	return web.Seconds(now.Sub(then))
+}
+
+// heardAgo is ago, but never 0 for what has happened.
+func heardAgo(now, then time.Time) web.Decimal {
+	if then.IsZero() {
+		return 0
+	}
+	return max(ago(now, then), 0.001)
 }
 
 func left(now, then time.Time) web.Decimal {

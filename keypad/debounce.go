@@ -16,6 +16,7 @@ const (
 	repeatFirst   = 500 * time.Millisecond // a key that repeats is held so long until it does for the first time
 	repeatNext    = 150 * time.Millisecond
 	shortestFlash = 80 * time.Millisecond // the cradle switch pressed for less was bumped
+	heldMost      = 10 * time.Second      // a web page's key; its release may be lost on the way
 )
 
 // repeating are the keys that act again and again while they are held.
@@ -55,6 +56,7 @@ type keyState struct {
 	longAt  time.Time // when a press becomes long; zero: never
 	again   time.Time // when a press is repeated; zero: never
 	pressed time.Time // the hook: since when it has been down
+	letGo   time.Time // a key a web page holds: when it is released without a word; zero: no page holds it
 	hangsUp time.Time // the hook: when that is no flash any more; zero: it is none, or reported
 }
 
@@ -77,6 +79,7 @@ func (d *Debouncer) Contact(now time.Time, c hal.Contact) {
 		i = len(d.keys) - 1
 	}
 	k := &d.keys[i]
+	k.letGo = time.Time{}
 	if c.Down == k.raw {
 		return
 	}
@@ -88,12 +91,30 @@ func (d *Debouncer) Contact(now time.Time, c hal.Contact) {
 }
 
 // Set records the change of a switch that does not bounce, a key on a web page: it counts at once, and
-// becomes long like any other. A contact of an unknown key is dropped.
+// becomes long like any other. A release can be lost on the way: a key that is pressed while the page
+// holds it was let go before, and none is held for longer than heldMost; of the hook neither is true. A
+// contact of an unknown key is dropped.
 func (d *Debouncer) Set(now time.Time, c hal.Contact) {
+	d.settle(now)
+	if c.Down && slices.ContainsFunc(d.keys, func(k keyState) bool { return k.key == c.Key && !k.letGo.IsZero() }) {
+		d.set(now, hal.Contact{Key: c.Key})
+	}
+	d.set(now, c)
+}
+
+func (d *Debouncer) set(now time.Time, c hal.Contact) {
+	before := slices.ContainsFunc(d.keys, func(k keyState) bool { return k.key == c.Key && k.raw })
 	d.Contact(now, c)
 	for i := range d.keys {
-		if k := &d.keys[i]; k.key == c.Key && !k.settles.IsZero() {
+		k := &d.keys[i]
+		if k.key != c.Key {
+			continue
+		}
+		if !k.settles.IsZero() {
 			k.settles = now
+		}
+		if c.Down && !before && c.Key != hal.Hook {
+			k.letGo = now.Add(heldMost)
 		}
 	}
 	d.settle(now)
@@ -117,7 +138,7 @@ func (d *Debouncer) Next() (next time.Time) {
 	}
 	for _, k := range d.keys {
 		if k.settles.IsZero() { // a key about to be released does not become long any more
-			next = earliest(earliest(next, k.longAt), earliest(k.again, k.hangsUp))
+			next = earliest(earliest(next, k.longAt), earliest(k.again, earliest(k.hangsUp, k.letGo)))
 		}
 		next = earliest(next, k.settles)
 	}
@@ -143,17 +164,25 @@ func (d *Debouncer) settle(now time.Time) {
 		if !k.settles.IsZero() {
 			continue
 		}
-		if due(k.longAt, now) {
+		until, released := now, due(k.letGo, now)
+		if released {
+			until = k.letGo
+		}
+		if due(k.longAt, until) {
 			d.presses = append(d.presses, timed{k.longAt, Press{Key: k.key, Down: true, Long: true}})
 			k.long, k.longAt = true, time.Time{}
 		}
-		for due(k.again, now) {
+		for due(k.again, until) {
 			d.presses = append(d.presses, timed{k.again, Press{Key: k.key, Down: true, Repeat: true}})
 			k.again = k.again.Add(repeatNext)
 		}
 		if due(k.hangsUp, now) {
 			d.presses = append(d.presses, timed{k.hangsUp, Press{Key: k.key, Down: true}})
 			k.hangsUp = time.Time{}
+		}
+		if released {
+			k.raw, k.down, k.letGo = false, false, time.Time{}
+			d.key(k, until)
 		}
 	}
 	slices.SortStableFunc(d.presses[fetched:], func(a, b timed) int { return a.at.Compare(b.at) })

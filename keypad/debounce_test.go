@@ -141,7 +141,6 @@ func TestDebouncerSet(t *testing.T) {
 	set(0, hal.Hook, true)
 	set(0, hal.Hook, false, Press{Key: hal.Hook})
 	set(0, "0", true, Press{Key: "0", Down: true})
-	set(1, "0", true)
 	set(2, "smash", true)
 	if next := d.Next(); next != at(800) {
 		t.Errorf("the key becomes long at %v", next.Sub(start))
@@ -159,6 +158,45 @@ func TestDebouncerSet(t *testing.T) {
 	}
 }
 
+// A release a web page sent may be lost: the next press counts all the same, and nothing is held for ever. The
+// key of a real handset may be held as long as the finger likes.
+func TestDebouncerLostRelease(t *testing.T) {
+	var d Debouncer
+	d.Set(at(0), hal.Contact{Key: "5", Down: true})
+	d.Set(at(100), hal.Contact{Key: "5", Down: true})
+	d.Set(at(200), hal.Contact{Key: "5"})
+	want := []Press{{Key: "5", Down: true}, {Key: "5"}, {Key: "5", Down: true}, {Key: "5"}}
+	if got := d.Pressed(at(200)); !slices.Equal(got, want) {
+		t.Errorf("pressed twice, released once: %v, want %v", got, want)
+	}
+
+	d.Contact(at(900), hal.Contact{Key: "5", Down: true})
+	d.Set(at(1000), hal.Contact{Key: hal.VolUp, Down: true})
+	got := d.Pressed(at(60_000)) // asked late: no repetition comes after the release
+	ups, last := 0, Press{}
+	for _, p := range got {
+		if p.Key == hal.VolUp {
+			last = p
+			ups++
+		}
+	}
+	if last.Down || ups < 60 || ups > 70 {
+		t.Errorf("the louder key was told %d times, the last is %+v", ups, last)
+	}
+	if slices.Contains(got, Press{Key: "5", Long: true}) || !d.Next().IsZero() {
+		t.Errorf("a real key was released, or something is still to come at %v", d.Next())
+	}
+
+	d.Set(at(70_000), hal.Contact{Key: "1", Down: true})
+	d.Contact(at(71_000), hal.Contact{Key: "1", Down: true}) // now a finger holds it
+	d.Set(at(71_500), hal.Contact{Key: "5", Down: true})
+	for _, p := range d.Pressed(at(120_000)) {
+		if !p.Down {
+			t.Errorf("a key under a finger is released: %+v", p)
+		}
+	}
+}
+
 // FuzzDebouncer: each key's presses and releases alternate, long comes between them, and the last
 // level that stood is the last told.
 func FuzzDebouncer(f *testing.F) {
@@ -169,7 +207,7 @@ func FuzzDebouncer(f *testing.F) {
 		keys := []hal.Key{hal.Hook, "1", "2", "#"}
 		var d Debouncer
 		now := start
-		level := map[hal.Key]bool{hal.Hook: true}
+		held := map[hal.Key]bool{hal.Hook: true} // in the end, when what a page holds has been let go
 		told := map[hal.Key]Press{hal.Hook: {Key: hal.Hook, Down: true}}
 		ask := func() {
 			for _, p := range d.Pressed(now) {
@@ -194,8 +232,11 @@ func FuzzDebouncer(f *testing.F) {
 				ask()
 			}
 			c := hal.Contact{Key: keys[script[i+1]%4], Down: script[i+1]&0x80 != 0}
-			level[c.Key] = c.Down
-			if script[i+1]&0x40 != 0 {
+			page := script[i+1]&0x40 != 0
+			if !page || !c.Down || c.Key == hal.Hook {
+				held[c.Key] = c.Down
+			}
+			if page {
 				d.Set(now, c)
 				continue
 			}
@@ -205,7 +246,7 @@ func FuzzDebouncer(f *testing.F) {
 			now = d.Next()
 			ask()
 		}
-		for k, down := range level {
+		for k, down := range held {
 			if told[k].Down != down {
 				t.Fatalf("%s rests at %v, told was %+v", k, down, told[k])
 			}

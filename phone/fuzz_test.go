@@ -310,7 +310,7 @@ func (w *witness) fuzzEvent(what, how byte) Event {
 		if how%32 == 5 {
 			return Messages{1, on}
 		}
-		return Line{int(how % 4), []LineState{LineUnregistered, LineRegistering, LineRegistered, LineFailed}[how/4%4], ReasonFor(int(how) * 3)}
+		return Line{int(how % 4), []LineState{LineUnregistered, LineRegistering, LineRegistered, LineFailed}[how/4%4], ReasonFor(int(how) * 3), on}
 	}
 	switch what % 24 {
 	case 21:
@@ -332,7 +332,7 @@ func (w *witness) fuzzEvent(what, how byte) Event {
 // walk plays a script of bytes and brings the phone home.
 func (w *witness) walk(script []byte) {
 	w.t.Helper()
-	w.step(Line{1, LineRegistered, Reason{}})
+	w.step(Line{Number: 1, State: LineRegistered})
 	for i := 0; i+1 < len(script) && i < 400; i += 2 {
 		w.step(w.fuzzEvent(script[i], script[i+1]))
 		w.wait(time.Duration(script[i]/24) * 700 * time.Millisecond)

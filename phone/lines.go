@@ -11,8 +11,10 @@ import (
 type line struct {
 	LineConfig
 	state    LineState
+	backup   bool // it works by another server than the preferred one
 	cause    Reason
 	told     Reason // the cause the user was told last; zero once it is registered
+	was      bool   // it has been registered and has not failed since: it may be about to be again
 	messages bool   // new ones wait in its mailbox
 }
 
@@ -41,7 +43,7 @@ func (p *Phone) configure(c Config) {
 		}
 		l := line{LineConfig: lc, state: LineUnregistered}
 		if old := p.lineAt(lc.Number); old != nil {
-			l.state, l.cause, l.told, l.messages = old.state, old.cause, old.told, old.messages
+			l.state, l.cause, l.told, l.messages, l.was = old.state, old.cause, old.told, old.messages, old.was
 		}
 		if !lc.Enabled {
 			l.state, l.cause, l.told = LineDisabled, Reason{}, Reason{}
@@ -70,7 +72,8 @@ func (p *Phone) lineNews(now time.Time, ev Line) {
 	if l == nil || !l.Enabled {
 		return
 	}
-	l.state, l.cause = ev.State, Reason{}
+	l.state, l.cause, l.backup = ev.State, Reason{}, ev.Backup && ev.State == LineRegistered
+	l.was = l.state == LineRegistered || l.was && l.state == LineRegistering
 	switch ev.State {
 	case LineFailed:
 		l.cause = ev.Cause
@@ -140,14 +143,14 @@ func (p *Phone) mayPlace(l *line) Reason {
 }
 
 // mayCall returns why a line may not place calls, or the zero Reason. (F.7: no dial tone on a line
-// that is not registered, but for Make_Call_Without_Reg.)
+// that is not registered, but for Make_Call_Without_Reg. One that moves to another server just now counts as registered.)
 func (p *Phone) mayCall(l *line) Reason {
 	switch {
 	case !l.Enabled:
 		return LineOff
 	case p.netDown:
 		return NoNetwork
-	case l.state == LineRegistered || l.MakeCallWithoutReg:
+	case l.state == LineRegistered || l.was && l.state == LineRegistering || l.MakeCallWithoutReg:
 		return Reason{}
 	case l.state == LineFailed:
 		return Reason{NotRegistered.Title, l.cause.Title}

@@ -159,11 +159,13 @@ type (
 
 // News of the rest.
 type (
-	// Line is news of a registration. Cause says why, for LineFailed.
+	// Line is news of a registration. Cause says why, for LineFailed. Backup says of a registered line that
+	// it works by another server than the preferred one.
 	Line struct {
 		Number int
 		State  LineState
 		Cause  Reason
+		Backup bool
 	}
 	// Messages says whether new messages wait in the mailbox of a line.
 	Messages struct {

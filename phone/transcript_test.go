@@ -74,8 +74,8 @@ func converse(t *testing.T, script string) string {
 		{Number: 2, User: "2001", Name: "Shop", Enabled: true},
 	}}
 	k.phone = New(k.cfg)
-	k.phone.Step(k.now, Line{1, LineRegistered, Reason{}})
-	k.phone.Step(k.now, Line{2, LineRegistered, Reason{}})
+	k.phone.Step(k.now, Line{1, LineRegistered, Reason{}, false})
+	k.phone.Step(k.now, Line{2, LineRegistered, Reason{}, false})
 	k.shown = summary(k.phone.View())
 	for line := range strings.Lines(script) {
 		line = strings.TrimSuffix(line, "\n")
@@ -232,7 +232,7 @@ func (k *talk) command(f []string) {
 	case "digit":
 		k.step(Digit{id(), arg(2)})
 	case "line":
-		k.step(Line{number(arg(1)), LineState(arg(2)), reason(arg(3))})
+		k.step(Line{number(arg(1)), LineState(arg(2)), reason(arg(3)), false})
 	case "network":
 		k.step(Network{arg(1) == "up"})
 	case "configure":

@@ -101,6 +101,7 @@ type LineView struct {
 	User   string
 	State  LineState
 	Cause  Reason // why it failed
+	Backup bool   // it works by another server than the preferred one
 	DND    bool
 	InUse  bool // there is a call on it
 	// CanCall says that it may place calls, also one that needs no registration.
@@ -121,7 +122,7 @@ func (p *Phone) View() View {
 		if !l.Enabled {
 			continue
 		}
-		lv := LineView{Number: l.Number, Name: l.Name, User: l.User, State: l.state, Cause: l.cause, DND: l.DND}
+		lv := LineView{Number: l.Number, Name: l.Name, User: l.User, State: l.state, Cause: l.cause, Backup: l.backup, DND: l.DND}
 		if lv.Name == "" {
 			lv.Name = l.User
 		}

@@ -26,7 +26,7 @@ func TestPagesTurn(t *testing.T) {
 			t.Errorf("%s: page %d, want %d", what, got, want)
 		}
 	}
-	p.Step(now, Line{1, LineFailed, ReasonForLine(403)})
+	p.Step(now, Line{1, LineFailed, ReasonForLine(403), false})
 	pages("a notice just shown", 1999*time.Millisecond, 0)
 	pages("two seconds later", time.Millisecond, 1)
 	pages("another two", 2*time.Second, 2)
@@ -41,7 +41,7 @@ func TestPagesTurn(t *testing.T) {
 func TestEventsAreRecorded(t *testing.T) {
 	for _, ev := range []Event{
 		KeyDown{hal.Hook}, KeyRepeat{hal.Up}, HookFlash{}, Messages{1, true}, Dial{"1001", 2}, Incoming{2, 1, "1002", "Ann"}, Ended{2, ReasonFor(486)},
-		HoldDone{2, true, false, NoReply}, Line{1, LineFailed, NoReply}, SendDigits{1, "12#"}, Network{true}, Tick{},
+		HoldDone{2, true, false, NoReply}, Line{1, LineFailed, NoReply, false}, SendDigits{1, "12#"}, Network{true}, Tick{},
 		Configure{Config{Lines: []LineConfig{{1, "a", "b", true, true, true, nil}}, Timers: keypad.Timers{Long: 1, Short: 2}, CallWaiting: true, Appearances: 3, HoldReminder: 4, OffHook: 2, RingTimeout: 3, ReorderDelay: -1, NoticeTime: 4, Volume: 5}},
 	} {
 		b, err := json.Marshal(ev)

@@ -19,6 +19,7 @@ need kamcmd kamailio
 need baresip baresip-core
 need sipp sip-tester
 need linphonec linphone-cli
+need nft nftables
 compgen -G '/usr/lib/*/kamailio/modules/tls.so' >/dev/null || missing+=(kamailio-tls-modules)
 if [ ${#missing[@]} -gt 0 ]; then
 	echo "e2e.sh: installing ${missing[*]}"

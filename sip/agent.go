@@ -24,6 +24,7 @@ type Agent struct {
 	lines       []*line // by number
 	retired     []*line // replaced, but not done yet
 	resolutions []*resolution
+	known       []Answer // as last told by Found
 
 	calls   map[ID]*call
 	dialogs map[dialogKey]*call
@@ -39,6 +40,8 @@ type Agent struct {
 	flowKeys map[flowKey]*flow
 	flowID   FlowID // the last one given: odd
 	flowUse  uint64
+
+	leftovers []leftover // Contacts that registrars may know in vain
 
 	spare uint64
 }
@@ -91,6 +94,9 @@ func (a *Agent) Step(now time.Time, in Input) Output {
 	a.out = Output{}
 	if !a.started {
 		a.started = true
+		if r, ok := in.(Recall); ok {
+			a.known = r.Answers
+		}
 		for _, cfg := range a.cfg.Lines {
 			a.addLine(now, cfg, nil)
 		}
@@ -107,6 +113,8 @@ func (a *Agent) input(now time.Time, in Input) {
 	switch in := in.(type) {
 	case Received:
 		a.received(now, in)
+	case Connected:
+		a.connected(in)
 	case Opened:
 		a.opened(now, in)
 	case Closed:
@@ -115,7 +123,7 @@ func (a *Agent) input(now time.Time, in Input) {
 		a.unreachable(now, in)
 	case Answer:
 		a.dnsAnswered(now, in)
-	case Tick:
+	case Tick, Recall:
 	case Configure:
 		a.configure(now, in.Config)
 	case AddressChanged:
@@ -223,6 +231,7 @@ func (a *Agent) configure(now time.Time, cfg Config) {
 		}
 		a.addLine(now, want, before)
 	}
+	a.found()
 }
 
 func (a *Agent) retire(now time.Time, ln *line) {
@@ -274,9 +283,15 @@ func (a *Agent) dnsAnswered(now time.Time, in Answer) {
 		}
 	}
 	for _, r := range slices.Clone(a.resolutions) {
-		if r.locator != nil {
+		if r.locator != nil { // forgotten meanwhile
 			r.proceed(now, r.locator.Answer(now, in))
 		}
+	}
+}
+
+func (a *Agent) query(questions []Question) {
+	for _, q := range questions {
+		a.net(Query{q})
 	}
 }
 

@@ -89,6 +89,9 @@ type (
 		Flow Flow
 		Data []byte
 	}
+	// Connected says that the peer has accepted a connection asked for with Open, and that its TLS handshake
+	// has begun. It comes for TLS only.
+	Connected struct{ ID FlowID }
 	// Opened says that the connection asked for with Open stands, and its local address.
 	Opened struct {
 		ID    FlowID
@@ -113,6 +116,9 @@ type (
 		TTL      time.Duration
 		Cause    string
 	}
+
+	// Recall brings what Found told in an earlier run of the phone. It has to be the first input.
+	Recall struct{ Answers []Answer }
 
 	// Tick says that time has passed.
 	Tick struct{}
@@ -165,10 +171,12 @@ type (
 )
 
 func (Received) input()       {}
+func (Connected) input()      {}
 func (Opened) input()         {}
 func (Closed) input()         {}
 func (Unreachable) input()    {}
 func (Answer) input()         {}
+func (Recall) input()         {}
 func (Tick) input()           {}
 func (Configure) input()      {}
 func (AddressChanged) input() {}
@@ -245,14 +253,19 @@ type (
 		Phrase, Cause string
 		Remote        bool
 	}
-	// Registration is news of a line's registration. State is one of the words of LineStatus.State.
+	// Registration is news of a line's registration. State is one of the words of LineStatus.State. Backup
+	// says that Server is not the one that is preferred: a later one of its leg, or one of the alternate leg.
 	Registration struct {
 		Line   int
 		State  string
 		Code   int
 		Cause  string
 		Server string
+		Backup bool
 	}
+	// Found is everything the DNS said that led to the servers of the lines, when it has changed: to be
+	// kept for Recall, so that they are found too where no name server answers.
+	Found struct{ Answers []Answer }
 	// Notify is an unsolicited NOTIFY for a line, already answered: "message-summary", "check-sync",
 	// "resync", "reboot" and their like. Params is what followed the event's name: "profile=http://…".
 	Notify struct {
@@ -274,6 +287,7 @@ func (Reanswered) event()   {}
 func (InfoReceived) event() {}
 func (Ended) event()        {}
 func (Registration) event() {}
+func (Found) event()        {}
 func (Notify) event()       {}
 
 // Output is what one step led to. Log has one sentence per decision, without secrets.
@@ -348,7 +362,8 @@ type Line struct {
 	MakeCallWithoutReg    bool
 	AnswerWithoutReg      bool
 	TLSNameValidate       bool
-	PreferIPv6            bool
+	PreferIPv6            bool // SIP_IP_Preference
+	NoIPv4, NoIPv6        bool // IP_Mode
 	AuthResyncReboot      bool // challenge NOTIFYs that resync or reboot the phone (reference B.11)
 
 	Expires time.Duration
@@ -379,7 +394,20 @@ type LineStatus struct {
 	Active  string    // server in use: "udp:192.0.2.1:5060"; empty: none
 	Expires time.Time // when the registration ends unless refreshed; zero: none
 	Refresh time.Time // next REGISTER; zero: none is planned
+	Legs    []LegStatus
 	Servers []ServerStatus
+}
+
+// LegStatus is what can be shown of a leg: each registers by itself.
+type LegStatus struct {
+	Leg     string // primary, alternate
+	Domain  string
+	State   string // of the leg's own registration, in the words of LineStatus.State
+	Cause   string // why it failed, or why no server is known
+	Active  string // its server in use; empty: none
+	InUse   bool   // requests go by this leg
+	Expires time.Time
+	Refresh time.Time // its next REGISTER; zero: none is planned
 }
 
 // ServerStatus is one server of a line.
@@ -396,4 +424,10 @@ type ServerStatus struct {
 	Registered bool
 	Expires    time.Time
 	InUse      bool
+
+	Suspect bool          // it owes an answer: others are asked first until it is known to live or to be dead
+	Heard   time.Time     // when it said something last; zero: never
+	RTT     time.Duration // round trip, smoothed; 0: not measured
+	Probe   time.Time     // when it is asked for a sign of life, or its silence judged; zero: it is not planned
+	Refresh time.Time     // next REGISTER to it; zero: none is planned
 }

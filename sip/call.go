@@ -79,6 +79,7 @@ type okay struct {
 	data     []byte
 	seq      uint32
 	offer    bool // it carries our offer; the answer comes in the ACK
+	re       bool // it answers a re-INVITE
 	interval time.Duration
 	resendAt time.Time
 	giveUpAt time.Time
@@ -148,6 +149,11 @@ func (c *call) tick(now time.Time) {
 	case passed(now, c.retryAt):
 		c.retryAt = time.Time{}
 		c.offerNext(now)
+	case c.okay != nil && passed(now, c.okay.giveUpAt) && c.okay.re && c.state == callConfirmed && c.cut(c.okay.tx.flow):
+		// Section 13.3.1.4 would end the session; but it is the server that has died, not the far end.
+		c.a.logf("call %d: no ACK to our 200, for its server is down; the call goes on", c.id)
+		c.okay = nil
+		c.offerNext(now)
 	case c.okay != nil && passed(now, c.okay.giveUpAt):
 		c.a.logf("call %d: no ACK to our 200", c.id)
 		c.okay = nil
@@ -158,7 +164,17 @@ func (c *call) tick(now time.Time) {
 		o.interval = min(2*o.interval, c.a.cfg.Timers.T2)
 		o.resendAt = now.Add(o.interval)
 		o.tx.reply.send(now, c.a, o.data)
+		since := o.giveUpAt.Add(-c.a.cfg.Timers.H)
+		if e, ok := c.leg.serverAt(o.tx.flow); ok && !e.heard.After(since) {
+			c.leg.owes(now, e.Server, since, 1) // it would have brought the ACK
+		}
 	}
+}
+
+// cut tells whether a flow leads to a server that is down.
+func (c *call) cut(f *flow) bool {
+	e, ok := c.leg.serverAt(f)
+	return ok && !e.Up
 }
 
 // hangup ends the call by what its state calls for.

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -57,7 +58,9 @@ func (r *inDialog) compose(tx *clientTx) *sipmsg.Request {
 
 func (r *inDialog) response(now time.Time, tx *clientTx, resp *sipmsg.Response) {
 	code, l := resp.StatusCode, r.d.leg
-	l.up(now, tx.server)
+	if !l.refuses(code) {
+		l.up(now, tx.server)
+	}
 	if r.method == sipmsg.INVITE && code >= 200 && code < 300 {
 		r.d.acknowledge(now, tx, resp)
 	}
@@ -82,9 +85,16 @@ func (r *inDialog) response(now time.Time, tx *clientTx, resp *sipmsg.Response) 
 			return
 		}
 	} else {
-		l.session(r.method).learn(resp)
+		l.session(r.method).learn(resp, false)
 	}
 	r.tx = nil
+	if l.refuses(code) && l.servers.Rank(tx.server) >= 0 {
+		after, _ := seconds(resp, "Retry-After")
+		l.unwilling(now, tx.server, "it answers "+strconv.Itoa(code), after)
+		if r.elsewhere(now, tx) {
+			return
+		}
+	}
 	after, _ := seconds(resp, "Retry-After")
 	r.done(now, resp, code, after)
 }
@@ -98,18 +108,29 @@ func (r *inDialog) failed(now time.Time, tx *clientTx, code int, cause string) {
 	l.ln.logf("%s in a call failed: %s", r.method, cause)
 	if !tx.heard {
 		l.down(now, tx.server, cause)
-		if r.moves++; r.moves < maxMoves && r.current() {
-			if s, _ := r.d.way(now); !s.same(tx.server) {
-				l.ln.logf("%s goes by %s now", r.method, where(s.Transport, s.Addr))
-				r.send(now)
-				return
-			}
+		r.d.dead = tx.server
+		if r.elsewhere(now, tx) {
+			return
 		}
 	} else if r.method == sipmsg.INVITE {
 		tx.cancel(now, "")
 	}
 	r.cause = cause
 	r.done(now, nil, code, 0)
+}
+
+// elsewhere sends the request by another server than the one that failed. It reports false if there is none.
+func (r *inDialog) elsewhere(now time.Time, tx *clientTx) bool {
+	if r.moves++; r.moves >= maxMoves || !r.current() {
+		return false
+	}
+	s, _ := r.d.way(now)
+	if s.same(tx.server) {
+		return false
+	}
+	r.d.leg.ln.logf("%s goes by %s now", r.method, where(s.Transport, s.Addr))
+	r.send(now)
+	return true
 }
 
 // current tells whether the outcome is still of interest.

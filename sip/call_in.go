@@ -12,7 +12,7 @@ import (
 func (a *Agent) incoming(now time.Time, tx *serverTx, ln *line) {
 	req := tx.req
 	switch {
-	case a.closing || !ln.cfg.AnswerWithoutReg && ln.cfg.Register && !ln.registered(now):
+	case a.closing || !ln.cfg.AnswerWithoutReg && ln.cfg.Register && !ln.serves(now):
 		tx.answer(now, 480)
 		return
 	case len(a.calls) >= maxCalls:
@@ -85,11 +85,11 @@ func (c *call) accept(now time.Time, body []byte) {
 	c.a.describe(resp, c.leg, tx.flow)
 	tx.respond(now, resp, body)
 	c.dialog.early = false
-	c.state = callConfirmed
 	c.okay = &okay{
-		tx: tx, data: tx.last, seq: tx.req.CSeq().SeqNo, offer: sdp(tx.req) == nil, interval: t.T1,
+		tx: tx, data: tx.last, seq: tx.req.CSeq().SeqNo, offer: sdp(tx.req) == nil, re: c.state == callConfirmed, interval: t.T1,
 		resendAt: now.Add(t.T1), giveUpAt: now.Add(t.H),
 	}
+	c.state = callConfirmed
 	c.a.agenda.set(c)
 }
 

@@ -25,7 +25,7 @@ func (a *Agent) invite(now time.Time, in Invite) {
 	case len(a.calls) >= maxCalls:
 		a.emit(Ended{ID: in.ID, Code: 503, Phrase: phrase(503), Cause: "too many calls"})
 		return
-	case ln.cfg.Register && !ln.cfg.MakeCallWithoutReg && !ln.registered(now):
+	case ln.cfg.Register && !ln.cfg.MakeCallWithoutReg && !ln.serves(now):
 		a.emit(Ended{ID: in.ID, Code: 503, Phrase: phrase(503), Cause: "the line is not registered"})
 		return
 	}
@@ -57,6 +57,7 @@ func (a *Agent) invite(now time.Time, in Invite) {
 	default:
 		c.giveUpAt = now.Add(a.cfg.Timers.B)
 		l.waiting = append(slices.DeleteFunc(l.waiting, func(o *call) bool { return o.state == callOver }), c)
+		l.hurry(now)
 	}
 	a.agenda.set(c)
 }
@@ -256,7 +257,7 @@ func (c *call) newDialog(tx *clientTx, resp *sipmsg.Response) *dialog {
 // answered takes in a 2xx. The first wins, by whichever server it comes; those of other forks are
 // acknowledged and left. RFC 3261 section 13.2.2.4.
 func (c *call) answered(now time.Time, tx *clientTx, resp *sipmsg.Response) {
-	tx.leg.session(sipmsg.INVITE).learn(resp)
+	tx.leg.session(sipmsg.INVITE).learn(resp, false)
 	d := c.dialogWith(toTag(resp))
 	if d != nil && !d.early {
 		d.acknowledge(now, tx, resp) // our ACK was lost
@@ -343,7 +344,7 @@ func (c *call) failure(now time.Time, tx *clientTx, resp *sipmsg.Response) {
 			return
 		}
 	default:
-		l.session(sipmsg.INVITE).learn(resp)
+		l.session(sipmsg.INVITE).learn(resp, false)
 	}
 	c.settle(now, tx)
 	c.end(Ended{Code: code, Phrase: resp.Reason, Cause: why, Remote: true})

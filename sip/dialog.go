@@ -28,6 +28,8 @@ type dialog struct {
 	found  Server // what the look-up said
 	asked  string // what was looked up
 
+	dead Server // a next hop that did not answer
+
 	ackSeq uint32 // of the newest INVITE that got a 2xx here
 	ack    []byte // its ACK, repeated with each repeated 2xx
 	ackBy  Server
@@ -110,7 +112,7 @@ func (d *dialog) nextSeq() uint32 {
 func (d *dialog) server(now time.Time) Server {
 	l := d.leg
 	if l.bound && l.outbound && l.ln.cfg.UseOBProxyInDialog {
-		return l.binding
+		return l.choose()
 	}
 	hop := d.target
 	if len(d.routes) > 0 {
@@ -171,12 +173,12 @@ func (d *dialog) way(now time.Time) (Server, []sipmsg.Uri) {
 		if len(d.routes) == 0 {
 			return s, nil
 		}
-		return s, append([]sipmsg.Uri{around}, d.routes[1:]...)
+		return s, append([]sipmsg.Uri{around}, beyond(d.routes)...)
 	}
 	if len(d.routes) == 0 {
 		return d.server(now), nil
 	}
-	next, rest := d.target, d.routes[1:]
+	next, rest := d.target, beyond(d.routes)
 	if len(rest) > 0 {
 		next = rest[0]
 	}
@@ -195,13 +197,29 @@ func (d *dialog) way(now time.Time) (Server, []sipmsg.Uri) {
 	return Server{Name: next.Host, Addr: netip.AddrPortFrom(addr, port), Transport: t, TLSName: addr.String()}, rest
 }
 
-// cutOff tells whether the dialog's way leads by a server of the line that is dead or owes an answer.
+// beyond is what a route set holds behind its first hop. A proxy that takes a call from one transport to another is in
+// it twice (RFC 5658; some mark both entries with "r2"), and both lead to the same dead host.
+func beyond(routes []sipmsg.Uri) []sipmsg.Uri {
+	if len(routes) < 2 {
+		return nil
+	}
+	first, second := &routes[0], &routes[1]
+	_, mark1 := first.UriParams.Get("r2")
+	_, mark2 := second.UriParams.Get("r2")
+	if mark1 && mark2 || strings.EqualFold(first.Host, second.Host) && uriTransport(first) != uriTransport(second) {
+		return routes[2:]
+	}
+	return routes[1:]
+}
+
+// cutOff tells whether the dialog's way leads by a server of the line that is dead or owes an answer,
+// or by one that was, and was found dead.
 func (d *dialog) cutOff() bool {
 	hop := d.origin
 	if len(d.routes) > 0 {
 		i := slices.IndexFunc(d.leg.list, func(s Server) bool { return s.isHop(&d.routes[0]) })
 		if i < 0 {
-			return false
+			return d.dead.isHop(&d.routes[0])
 		}
 		hop = d.leg.list[i]
 	} else if _, ok := d.leg.servers.Entry(hop); !ok || !d.leg.outbound {
@@ -238,14 +256,13 @@ func (d *dialog) order(req *sipmsg.Request) bool {
 	return true
 }
 
-// acknowledge sends the ACK to a 2xx, and the same one again when the 2xx is repeated. RFC 3261 section 13.2.2.4.
+// acknowledge sends the ACK to a 2xx, and the same one again when the 2xx is repeated, unless the server it went
+// by has died since. RFC 3261 section 13.2.2.4.
 func (d *dialog) acknowledge(now time.Time, tx *clientTx, resp *sipmsg.Response) {
 	a, ln := d.leg.ln.a, d.leg.ln
 	seq := resp.CSeq().SeqNo
-	if d.ack == nil || d.ackSeq != seq {
-		var routes []sipmsg.Uri
-		d.ackBy, routes = d.way(now)
-		d.ackSeq = seq
+	if by, routes := d.way(now); d.ack == nil || d.ackSeq != seq || !by.same(d.ackBy) {
+		d.ackBy, d.ackSeq = by, seq
 		req := d.request(a, sipmsg.ACK, seq, routes)
 		// Section 22.1: the ACK repeats the credentials of the INVITE.
 		sipmsg.CopyHeaders("Authorization", tx.req, req)

@@ -41,8 +41,10 @@ type authKnown struct {
 // learn reads the challenges of a 401 or 407 and tells whether the request should be sent again with authorize; if not,
 // why says so in one phrase. Of several challenges for one realm the strongest is taken: SHA-512-256, SHA-256, MD5.
 // It is not worth sending again what was just refused: the first use of a nonce answered by another challenge that
-// does not call the nonce stale. A final response that is no challenge tells learn that the credentials were good.
-func (s *authSession) learn(resp *sipmsg.Response) (retry bool, why string) {
+// does not call the nonce stale. followed says that the request was sent again for a challenge before; if not, what
+// it carried may be another server's nonce, or it may have been on its way when another request was challenged, and
+// that is no refusal. A final response that is no challenge tells learn that the credentials were good.
+func (s *authSession) learn(resp *sipmsg.Response, followed bool) (retry bool, why string) {
 	proxy := resp.StatusCode == sipmsg.StatusProxyAuthRequired
 	if !proxy && resp.StatusCode != sipmsg.StatusUnauthorized {
 		s.accept(resp)
@@ -66,7 +68,7 @@ func (s *authSession) learn(resp *sipmsg.Response) (retry bool, why string) {
 			continue
 		}
 		used := old.count > 0
-		refused := used && !c.stale && (old.count == 1 && !old.accepted || old.nonce == c.nonce)
+		refused := used && !c.stale && (followed && old.count == 1 && !old.accepted || old.nonce == c.nonce)
 		if used && c.stale && !old.accepted && old.count == 1 {
 			next.stales = old.stales + 1
 		}

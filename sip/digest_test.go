@@ -122,14 +122,14 @@ func (a *authTest) response(code int, challenges ...string) *sipmsg.Response {
 
 func (a *authTest) wantRetry(sentence string, code int, challenges ...string) {
 	a.t.Helper()
-	if retry, why := a.session.learn(a.response(code, challenges...)); !retry || why != "" {
+	if retry, why := a.session.learn(a.response(code, challenges...), false); !retry || why != "" {
 		a.t.Errorf("%s: retry %t, %s", sentence, retry, why)
 	}
 }
 
 func (a *authTest) wantEnd(sentence, want string, code int, challenges ...string) {
 	a.t.Helper()
-	if retry, why := a.session.learn(a.response(code, challenges...)); retry || why != want {
+	if retry, why := a.session.learn(a.response(code, challenges...), true); retry || why != want {
 		a.t.Errorf("%s: retry %t, %q, want %q", sentence, retry, why, want)
 	}
 }
@@ -203,6 +203,11 @@ func TestAuthKnowsWhenToStop(t *testing.T) {
 	a.wantEnd("credentials just refused are not sent again", "the server refuses the user name or password", 401, fresh())
 	a.authorize()
 	a.wantEnd("nor later", "the server refuses the user name or password", 401, fresh())
+
+	a = newAuthTest(t)
+	a.wantRetry("a first challenge", 401, fresh())
+	a.authorize()
+	a.wantRetry("a request without these credentials, or to a server with nonces of its own, is refused nothing", 401, fresh())
 
 	a = newAuthTest(t)
 	a.wantRetry("a first challenge", 401, fresh())
@@ -284,7 +289,7 @@ func TestDigestServer(t *testing.T) {
 	if h := resp.GetHeaders("WWW-Authenticate"); len(h) != 2 || !strings.Contains(h[0].Value(), "SHA-256") || !strings.Contains(h[1].Value(), "MD5") {
 		t.Fatalf("the challenge is %v", h)
 	}
-	if retry, why := client.learn(resp); !retry {
+	if retry, why := client.learn(resp, false); !retry {
 		t.Fatal(why)
 	}
 	good := authorized("alice", "secret")
@@ -302,7 +307,7 @@ func TestDigestServer(t *testing.T) {
 	want("an old nonce", late, digestStale)
 	now = now.Add(-time.Hour)
 	want("a nonce of the future", late, digestStale)
-	if retry, why := client.learn(challenge(true)); !retry {
+	if retry, why := client.learn(challenge(true), true); !retry {
 		t.Fatal(why)
 	}
 	want("a new nonce", authorized("alice", "secret"), digestGood)
@@ -310,13 +315,13 @@ func TestDigestServer(t *testing.T) {
 	md5 := challenge(false)
 	md5.RemoveHeader("WWW-Authenticate")
 	client = authSession{}
-	client.learn(md5)
+	client.learn(md5, false)
 	want("MD5", authorized("alice", "secret"), digestGood)
 	if v := server.verify(authorized("alice", ""), "dialtone", "alice", "", now); v != digestWrong {
 		t.Errorf("an empty password opens the door: %d", v)
 	}
 	for range 3 * digestMaxSeen {
-		client.learn(challenge(true))
+		client.learn(challenge(true), true)
 		want("many nonces", authorized("alice", "secret"), digestGood)
 	}
 	if len(server.seen) > digestMaxSeen {
@@ -361,7 +366,7 @@ func FuzzChallenge(f *testing.F) {
 		resp := sipmsg.NewResponse(code, "")
 		resp.AppendHeader(sipmsg.NewHeader(name, value))
 		var s authSession
-		retry, why := s.learn(resp)
+		retry, why := s.learn(resp, false)
 		if retry == (why != "") {
 			t.Fatalf("retry %t, %q", retry, why)
 		}
@@ -382,7 +387,7 @@ func FuzzChallenge(f *testing.F) {
 				t.Fatalf("%q gives %q: %v", value, h.Value(), err)
 			}
 		}
-		if retry, _ := s.learn(resp); retry {
+		if retry, _ := s.learn(resp, true); retry {
 			c, _ := parseChallenges(value)
 			stale := false
 			for _, c := range c {

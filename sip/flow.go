@@ -35,6 +35,7 @@ type flow struct {
 	waiting []*clientTx // requests that go out once it is open
 
 	openBy   time.Time // while opening
+	accepted bool      // the peer has taken the connection and owes its part of the TLS handshake
 	patience time.Duration
 	openedAt time.Time
 	idleAt   time.Time // once open
@@ -77,7 +78,7 @@ func (a *Agent) flowTo(now time.Time, ln *line, t Transport, s Server, timeout t
 func (f *flow) open() {
 	a := f.a
 	a.flowID += 2
-	f.ID, f.ports = a.flowID, f.ports-1
+	f.ID, f.ports, f.accepted = a.flowID, f.ports-1, false
 	a.flows[f.ID] = f
 	local := netip.AddrPortFrom(netip.Addr{}, f.port)
 	if bound := f.line.cfg.Local.Addr(); bound.IsValid() && !bound.IsUnspecified() && bound.Is4() == f.Remote.Addr().Is4() {
@@ -121,7 +122,7 @@ func (f *flow) tick(now time.Time) {
 	switch {
 	case passed(now, f.openBy):
 		f.a.net(Close{f.ID})
-		f.a.flowGone(now, f, "no connection within "+f.patience.String())
+		f.a.flowGone(now, f, f.unopened(f.patience))
 	case passed(now, f.idleAt):
 		if f.line != nil && f.line.needs(f) {
 			f.touch(now)
@@ -189,6 +190,21 @@ func (a *Agent) localAddr(bound, remote netip.Addr) netip.Addr {
 		return netip.IPv4Unspecified() // the registrar's answer will say what we are called
 	}
 	return netip.IPv6Unspecified()
+}
+
+// unopened says what is wrong with a connection that is not open after a time.
+func (f *flow) unopened(after time.Duration) string {
+	if f.accepted {
+		return "it accepts the connection, but does not answer the TLS handshake within " + after.String()
+	}
+	return "no connection within " + after.String()
+}
+
+// connected notes that a connection has come as far as its TLS handshake.
+func (a *Agent) connected(in Connected) {
+	if f := a.flows[in.ID]; f != nil && f.state == flowOpening {
+		f.accepted = true
+	}
 }
 
 // opened lets the requests go that waited for the connection.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
+	"unicode/utf8"
 )
 
 func (h hop) text() string {
@@ -78,6 +80,46 @@ func TestParseHop(t *testing.T) {
 			t.Errorf("%q\n got %s\nwant %s", c.text, got, c.want)
 		}
 	}
+}
+
+// FuzzHop gives a line any text for a proxy: it is located or says in a short line why not, and never
+// crashes.
+func FuzzHop(f *testing.F) {
+	for _, text := range []string{
+		"example.test:5080", "[2001:db8::1]:5070", "x:SRV=a:5060:p=1:w=2:A=192.0.2.1|[2001:db8::1]", "x:5060:A=192.0.2.1,2001:db8::1",
+		"x:SRV=|||", "x:SRV=a:A=", ":::", "[", "x:A=,", "sip:x", "x:SRV=a:p=:w=", "192.0.2.1.", "x:srv=a:65536", "\xff\x00", "_sip._udp.x",
+	} {
+		f.Add(text, "")
+		f.Add("example.test", text)
+	}
+	f.Fuzz(func(t *testing.T, proxy, outbound string) {
+		h, err := parseHop(proxy)
+		switch {
+		case err != nil && (len(err.Error()) == 0 || len(err.Error()) > 500 || !utf8.ValidString(err.Error())):
+			t.Fatalf("%q: the error is %q", proxy, err)
+		case err == nil && (h.host == "" || len(h.list) > maxHopEntries || len(h.addrs) > maxHopAddrs):
+			t.Fatalf("%q: %+v", proxy, h)
+		}
+		if again, e := parseHop(h.host); err == nil && (e != nil || again.host != h.host) {
+			t.Fatalf("%q: the host %q is none: %v", proxy, h.host, e)
+		}
+		a := New(Config{Random: strings.NewReader(strings.Repeat("random", 1000)), Lines: []Line{{
+			Number: 1, Enabled: true, User: "1001", Proxy: proxy, OutboundProxy: outbound, Transport: "AUTO", UseSRV: true, SRVAutoPrefix: true,
+			Register: true, MakeCallWithoutReg: true, Expires: time.Hour,
+		}}})
+		now := time.Unix(1000, 0)
+		a.Step(now, Invite{ID: 1, Line: 1, To: "1002"})
+		_, outErr := parseHop(outbound)
+		l := a.Lines()[0]
+		if proxy != "" && (err != nil || outbound != "" && outErr != nil) && (l.State == "registered" || l.Cause == "") {
+			t.Fatalf("proxy %q, outbound proxy %q: the line is %+v", proxy, outbound, l)
+		}
+		for range 4 {
+			if at := a.Next(); !at.IsZero() {
+				a.Step(at, Tick{})
+			}
+		}
+	})
 }
 
 func FuzzLocator(f *testing.F) {

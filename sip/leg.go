@@ -42,7 +42,10 @@ type leg struct {
 func newLeg(ln *line, name, proxy, outbound string) *leg {
 	l := &leg{ln: ln, name: name, noTCP: map[netip.AddrPort]time.Time{}}
 	l.reg = &registration{leg: l}
-	first := proxy
+	first, title := proxy, ""
+	if name == "alternate" {
+		title = "Alternate "
+	}
 	if l.outbound = outbound != ""; l.outbound {
 		first = outbound
 	}
@@ -56,7 +59,7 @@ func newLeg(ln *line, name, proxy, outbound string) *leg {
 			l.domainPort += ":" + strconv.Itoa(int(h.port))
 		}
 	} else if proxy != "" {
-		l.cause = "Proxy: " + err.Error()
+		l.cause = title + "Proxy: " + err.Error()
 		return l
 	}
 	if first == "" {
@@ -66,14 +69,16 @@ func newLeg(ln *line, name, proxy, outbound string) *leg {
 	var err error
 	l.locator, err = NewLocator(LocateConfig{
 		Proxy: first, Transport: ln.cfg.Transport, UseSRV: ln.cfg.UseSRV, AutoPrefix: ln.cfg.SRVAutoPrefix,
-		PreferIPv6: ln.cfg.PreferIPv6, Random: ln.a.random,
+		PreferIPv6: ln.cfg.PreferIPv6, NoIPv4: ln.cfg.NoIPv4, NoIPv6: ln.cfg.NoIPv6, Random: ln.a.random,
 	})
 	if err != nil {
-		l.cause = "Proxy: " + err.Error()
+		l.cause = title + "Proxy: " + err.Error()
 		if outbound != "" {
-			l.cause = "Outbound Proxy: " + err.Error()
+			l.cause = title + "Outbound Proxy: " + err.Error()
 		}
+		return l
 	}
+	l.locator.Recall(ln.a.known)
 	return l
 }
 
@@ -90,9 +95,7 @@ func (l *leg) start(now time.Time) {
 }
 
 func (l *leg) ask(questions []Question) {
-	for _, q := range questions {
-		l.ln.a.net(Query{q})
-	}
+	l.ln.a.query(questions)
 	l.ln.a.agenda.set(l)
 }
 
@@ -111,6 +114,7 @@ func (l *leg) relocated(now time.Time) {
 	}
 	first := !l.located
 	l.located = true
+	l.ln.a.found()
 	list := l.eligible(l.locator.Servers())
 	if !slices.Equal(list, l.list) {
 		l.list = list
@@ -120,7 +124,11 @@ func (l *leg) relocated(now time.Time) {
 		for _, s := range list {
 			names = append(names, where(s.Transport, s.Addr))
 		}
-		if len(list) > 0 {
+		switch {
+		case len(list) == 0:
+		case l.locator.Remembered():
+			l.ln.logf("no name server answers; servers of %s as last known: %s", l.locator.Domain(), strings.Join(names, ", "))
+		default:
 			l.ln.logf("servers of %s: %s", l.locator.Domain(), strings.Join(names, ", "))
 		}
 	}
@@ -154,6 +162,15 @@ func (l *leg) relocated(now time.Time) {
 	}
 	l.attend(now)
 	l.standBy(now)
+	if l.reg.state == regRegistered {
+		l.ln.tell() // another server may be the preferred one now
+	}
+}
+
+// hurry says that somebody waits for a server to be found: what is remembered is good enough then.
+func (l *leg) hurry(now time.Time) {
+	l.ask(l.locator.Hurry(now))
+	l.relocated(now)
 }
 
 // eligible are the servers that back each other up: all, or with Proxy_Redundancy_Method "Based on SRV
@@ -216,6 +233,21 @@ func (l *leg) choose() Server {
 	return l.binding
 }
 
+// isDown tells whether a server of the leg is known to be down.
+func (l *leg) isDown(s Server) bool {
+	e, ok := l.servers.Entry(s)
+	return ok && !e.Up
+}
+
+// serverAt is the server of the leg a flow leads to; not listed: none.
+func (l *leg) serverAt(f *flow) (e Entry, listed bool) {
+	i := slices.IndexFunc(l.list, func(s Server) bool { return s.Addr == f.Remote && s.Transport == f.Transport })
+	if i < 0 {
+		return Entry{}, false
+	}
+	return l.servers.Entry(l.list[i])
+}
+
 // down marks a server as failed and moves on to the next, with all that waits for a word from it.
 func (l *leg) down(now time.Time, s Server, cause string) {
 	if l.servers.Rank(s) < 0 {
@@ -247,6 +279,7 @@ func (l *leg) up(now time.Time, s Server) {
 	if l.bound && l.binding.same(s) && l.reg.bound.Host != "" && !l.reg.server.same(s) {
 		l.reg.moved(now)
 	}
+	l.reg.serverUp(now)
 	l.attend(now)
 }
 
@@ -365,7 +398,7 @@ func (l *leg) refusedTCP(now time.Time, addr netip.AddrPort) {
 // challenged takes in a 401 or 407 and tells whether to send the request again; else why not. At most
 // maxChallenges are followed for one request.
 func (l *leg) challenged(resp *sipmsg.Response, tries *int) (bool, string) {
-	again, why := l.session(resp.CSeq().MethodName).learn(resp)
+	again, why := l.session(resp.CSeq().MethodName).learn(resp, *tries > 0)
 	if *tries++; *tries > maxChallenges && again {
 		return false, "the server asks for credentials again and again"
 	}

@@ -11,6 +11,8 @@ import (
 const (
 	watchPace     = 200 * time.Millisecond // between requests to a server that owes an answer, by UDP
 	watchPatience = 2 * time.Second        // for one that is reached by a connection, which repeats by itself
+	watchFactor   = 8                      // longer, where answers have taken longer than an eighth of that
+	watchLongest  = 32 * time.Second       // 64 T1: no connection is waited for any longer
 	pongTime      = time.Second            // after a ping: then it is asked in so many words
 	returnTime    = time.Second            // between the probes of a server that comes back, and for the answer to one
 	confirmTime   = 10 * time.Minute       // of probes unanswered by a server that never answered any: it may drop OPTIONS
@@ -43,6 +45,7 @@ type watch struct {
 	confirms  bool      // OPTIONS went unanswered, as always; a REGISTER tells whether it is dead
 	good      int       // probes answered in a row
 	ready     bool      // it may be used again; the line is busy still
+	declined  bool      // its last answer to OPTIONS was that it does not serve
 }
 
 // attend sees to it that the servers are looked after that have to be.
@@ -114,6 +117,11 @@ func (w *watch) start(now time.Time, e Entry) {
 		w.askAt = now
 		if !e.Up {
 			w.askAt = latest(now, e.Since.Add(cfg.FallbackIntvl), e.Until)
+			if cfg.ProbeIntvl > 0 {
+				// Phones whose server died at one time do not come back at one time: the first probe is somewhere
+				// in the first probe interval.
+				w.askAt = w.askAt.Add(w.leg.ln.a.randomUpTo(min(cfg.FallbackIntvl/10, cfg.ProbeIntvl)))
+			}
 		}
 		w.confirmAt = w.askAt.Add(confirmTime)
 		if cfg.ProbeIntvl == 0 && w.waitsForRefresh() {
@@ -214,7 +222,8 @@ func (w *watch) options(now time.Time, pace time.Duration) {
 	case w.kind == watchReturn:
 		w.verdictAt = now.Add(max(returnTime, l.patience(w.server)))
 	case w.server.Transport.reliable():
-		w.verdictAt = latest(now.Add(pongTime), w.since.Add(watchPatience))
+		e, _ := l.servers.Entry(w.server)
+		w.verdictAt = latest(now.Add(pongTime), w.since.Add(min(max(watchPatience, watchFactor*e.slow), watchLongest)))
 	default:
 		w.verdictAt = now.Add(pace * time.Duration(max(1, l.servers.Enough(w.server)-w.unheard)))
 	}
@@ -251,9 +260,13 @@ func (w *watch) judge(now time.Time) {
 // dead says that the server has been silent for long enough.
 func (w *watch) dead(now time.Time) {
 	l := w.leg
-	cause := "it says nothing for " + now.Sub(w.since).Round(100*time.Millisecond).String()
+	silence := now.Sub(w.since).Round(100 * time.Millisecond)
+	cause := "it says nothing for " + silence.String()
 	if w.kind == watchDoubt && w.dropsOptions() {
 		cause = "it does not answer"
+	}
+	if f := l.ln.a.flowKeys[flowKey{l.ln, w.server.Transport, w.server.Addr, w.server.TLSName}]; f != nil && f.state == flowOpening {
+		cause = f.unopened(silence)
 	}
 	w.giveUp(now)
 	f := l.flowOf(w.server)
@@ -310,6 +323,9 @@ func (w *watch) lives(now time.Time) {
 // alive says that the server in use, or one in doubt, has answered.
 func (w *watch) alive(now time.Time) {
 	w.giveUp(now)
+	if e, _ := w.leg.servers.Entry(w.server); w.server.Transport.reliable() && e.heard.After(w.since) {
+		w.leg.servers.Took(w.server, e.heard.Sub(w.since))
+	}
 	w.pinged, w.verdictAt, w.unheard = false, time.Time{}, 0
 	if w.kind == watchUse {
 		w.askAt = now.Add(w.leg.ln.cfg.ProbeIntvl)
@@ -353,6 +369,7 @@ func (w *watch) response(now time.Time, tx *clientTx, resp *sipmsg.Response) {
 	switch {
 	case w.kind != watchReturn:
 		w.alive(now)
+		w.declines(now, w.leg.refuses(resp.StatusCode))
 	case resp.StatusCode == 408 || resp.StatusCode == 503 || w.leg.refuses(resp.StatusCode):
 		w.bad(now)
 	default:
@@ -368,14 +385,27 @@ func (w *watch) response(now time.Time, tx *clientTx, resp *sipmsg.Response) {
 	w.leg.ln.a.agenda.set(w)
 }
 
-func (w *watch) failed(now time.Time, tx *clientTx, _ int, cause string) {
+// declines takes in whether the server in use says to OPTIONS that it does not serve. That may be about OPTIONS
+// alone: what counts is its word on a registration, which is asked for once.
+func (w *watch) declines(now time.Time, it bool) {
+	if r := w.leg.reg; it && !w.declined && w.kind == watchUse && r.wanted() && r.valid(now) && !r.busy() {
+		w.leg.ln.logf("server %s answers OPTIONS as if it did not serve, and is asked to register", where(w.server.Transport, w.server.Addr))
+		r.begin(now)
+	}
+	w.declined = it
+}
+
+func (w *watch) failed(now time.Time, tx *clientTx, code int, cause string) {
 	if tx != w.tx {
 		return
 	}
 	w.tx = nil
-	if w.kind == watchReturn {
+	switch {
+	case w.kind == watchReturn:
 		w.bad(now)
 		return
+	case code == 408 && now.Before(w.verdictAt):
+		return // it has more time than timer F
 	}
 	w.verdictAt = time.Time{}
 	w.leg.down(now, w.server, cause)
@@ -400,7 +430,7 @@ func (l *leg) hears(now time.Time, s Server, code, sent int, rtt time.Duration) 
 // hearsFrom notes that something came by a flow.
 func (l *leg) hearsFrom(now time.Time, f *flow) {
 	for _, s := range l.list {
-		if s.Addr == f.Remote && s.Transport == f.Transport {
+		if s.Addr == f.Remote && s.Transport == f.Transport && (s.Transport == UDP || s.TLSName == f.tlsName) {
 			l.servers.Heard(s, now, 0, 0)
 			if w := l.watchOf(s); w != nil && w.kind == watchUse && w.pinged {
 				l.servers.Habit(s, optionsAnswered) // whoever answers pings is missed when they are not
@@ -412,9 +442,11 @@ func (l *leg) hearsFrom(now time.Time, f *flow) {
 
 // doubt says that a server has left a request unanswered for too long: others are asked before it until
 // it is known to live or to be dead.
-func (l *leg) doubt(now time.Time, tx *clientTx) {
-	s := tx.server
-	if l.ln.cfg.FailoverTimeout <= 0 || now.Sub(tx.begun) < l.patience(s) || !l.servers.Suspect(s, tx.sends) {
+func (l *leg) doubt(now time.Time, tx *clientTx) { l.owes(now, tx.server, tx.begun, tx.sends) }
+
+// owes says that a server has been silent since then to so many messages that call for an answer.
+func (l *leg) owes(now time.Time, s Server, since time.Time, unheard int) {
+	if l.ln.cfg.FailoverTimeout <= 0 || now.Sub(since) < l.patience(s) || !l.servers.Suspect(s, unheard) {
 		return
 	}
 	l.ln.logf("server %s owes an answer and is looked into", where(s.Transport, s.Addr))

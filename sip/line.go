@@ -61,6 +61,12 @@ func (ln *line) registered(now time.Time) bool {
 	return slices.ContainsFunc(ln.legs(), func(l *leg) bool { return l.reg.valid(now) })
 }
 
+// serves tells whether the line may place and take calls: it is registered, or it was and is about to be again, its
+// connection or server having failed.
+func (ln *line) serves(now time.Time) bool {
+	return ln.registered(now) || slices.ContainsFunc(ln.legs(), func(l *leg) bool { return l.reg.renewing() })
+}
+
 // registering tells whether a REGISTER of the line is under way.
 func (ln *line) registering() bool {
 	return slices.ContainsFunc(ln.legs(), func(l *leg) bool {

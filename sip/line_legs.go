@@ -20,7 +20,7 @@ func (ln *line) addAlternate() {
 }
 
 // legForCall is the leg a new call goes by: the alternate while the primary is not registered, or while
-// none of its servers can be used; else the primary.
+// none of its servers can be used or all that can owe an answer; else the primary.
 func (ln *line) legForCall(now time.Time) *leg {
 	p, alt := ln.leg, ln.alternate
 	if alt == nil || !alt.bound {
@@ -29,7 +29,7 @@ func (ln *line) legForCall(now time.Time) *leg {
 	switch {
 	case ln.cfg.Register && !p.reg.valid(now) && alt.reg.valid(now):
 		return alt
-	case p.located && !p.servers.Alive() && alt.servers.Alive():
+	case p.located && !p.servers.Alive() && alt.servers.Alive(), p.located && !p.servers.Sound() && alt.servers.Sound():
 		return alt
 	}
 	return p
@@ -48,6 +48,7 @@ func (ln *line) tell() {
 	ev := Registration{Line: ln.cfg.Number, State: r.state, Code: r.code, Cause: r.cause}
 	if r.state == regRegistered {
 		ev.Server = where(r.server.Transport, r.server.Addr)
+		ev.Backup = r.leg != ln.leg || r.leg.servers.Rank(r.server) > 0
 	}
 	if ev == ln.told {
 		return
@@ -80,6 +81,7 @@ func (ln *line) reconfigured(now time.Time, cfg Line) {
 	}
 	for _, l := range ln.legs() {
 		l.servers.Again = cfg.FallbackIntvl <= 0
+		l.stopWatching() // each watch was planned by the parameters of before
 		if l.locator != nil {
 			l.relocated(now)
 		}

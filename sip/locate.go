@@ -2,11 +2,9 @@ package sip
 
 import (
 	"cmp"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net/netip"
 	"slices"
 	"strings"
@@ -24,6 +22,7 @@ const (
 
 // Implementation constants. The records beyond a limit are not used; they are no error.
 const (
+	maxNAPTR   = 8  // records of one NAPTR answer that are for SIP, those of the lowest order; reference A.4 asks for 6
 	maxSRV     = 16 // records of one SRV answer, those of the lowest priority values; reference A.4 asks for 12
 	maxAddrs   = 16 // addresses of one name and family
 	maxServers = 64 // entries of the whole list
@@ -35,6 +34,13 @@ const (
 	retryFirst  = 2 * time.Second // when no name server answered; doubles up to retryLast
 	retryLast   = 30 * time.Second
 	askLimit    = 30 * time.Second // a question unanswered for so long was lost
+
+	// Records are asked for anew before their TTL ends, by a tenth of it or prefetchMost.
+	prefetchShare = 10
+	prefetchMost  = 10 * time.Second
+
+	headStart    = time.Second // for which name servers may answer before what is remembered from another run is used
+	firstFailing = 3           // failures of a name never looked up before, until a new list is taken without it
 )
 
 // LocateConfig is what is known of a leg's first hop.
@@ -51,7 +57,7 @@ type LocateConfig struct {
 
 // Locator finds the servers of one leg and keeps them found: RFC 3263 section 4, reduced to the cases of
 // design redundancy.md section 1. It asks Questions and is told Answers; a list once found stays in use,
-// however old, until a name server says something else.
+// however old, until a name server says something else, and all of what that leads to is known.
 type Locator struct {
 	cfg        LocateConfig
 	hop        hop
@@ -61,7 +67,10 @@ type Locator struct {
 	static     []float64 // draws of the static list
 	servers    []Server
 	done       bool
+	whole      bool // servers is all there is, not the head of a list that is still looked up
 	cause      string
+	good       []Answer  // what servers was made of
+	waitUntil  time.Time // until then an answer is better than what is remembered
 }
 
 // lookup is one question and the last that was heard of it.
@@ -70,6 +79,8 @@ type lookup struct {
 	dueAt    time.Time // when to ask again
 	needed   bool      // by the list as it is now
 	known    bool      // there was an answer, good or bad
+	settled  bool      // a good one
+	recalled bool      // records are from another run, no name server has said so in this one
 	records  []Record
 	draws    []float64 // one per record of an SRV answer
 	code     int
@@ -126,13 +137,23 @@ func (l *Locator) domain() string {
 func (l *Locator) Done() bool { return l.done }
 
 // Servers is the list in the order to try them. It is empty before the first result.
-func (l *Locator) Servers() []Server { return slices.Clone(l.servers) }
+func (l *Locator) Servers() []Server {
+	if !l.done {
+		return nil
+	}
+	return slices.Clone(l.servers)
+}
 
 // Cause says why there are no servers; it is empty when there are some or the first result is awaited.
 func (l *Locator) Cause() string { return l.cause }
 
 // Start begins the location. Without questions the result is there at once.
-func (l *Locator) Start(now time.Time) []Question { return l.resolve(now) }
+func (l *Locator) Start(now time.Time) []Question {
+	if len(l.servers) > 0 {
+		l.waitUntil = now.Add(headStart)
+	}
+	return l.resolve(now)
+}
 
 // Tick asks again what has expired by now.
 func (l *Locator) Tick(now time.Time) []Question { return l.resolve(now) }
@@ -157,7 +178,7 @@ func (l *Locator) Answer(now time.Time, a Answer) []Question {
 
 // Next is when Tick is due; zero: never.
 func (l *Locator) Next() time.Time {
-	var next time.Time
+	next := l.waitUntil
 	for _, k := range l.lookups {
 		if !k.needed {
 			continue
@@ -184,18 +205,43 @@ func (l *Locator) take(k *lookup, now time.Time, a Answer) {
 		}
 		return
 	}
-	k.failures, k.trouble, k.code = 0, "", a.Code
+	l.takeRecords(k, a)
+	k.recalled = false
+	if len(k.records) == 0 {
+		k.dueAt = now.Add(min(max(a.TTL, minNegative), maxNegative))
+		return
+	}
+	k.dueAt = now.Add(min(max(a.TTL-min(a.TTL/prefetchShare, prefetchMost), minTTL), maxTTL))
+}
+
+// takeRecords puts what a name server said into its lookup.
+func (l *Locator) takeRecords(k *lookup, a Answer) {
+	k.failures, k.trouble, k.code, k.settled = 0, "", a.Code, true
 	switch canonical(a.Question).Type {
+	case "NAPTR":
+		k.takeNAPTR(a.Records)
 	case "SRV":
 		l.takeSRV(k, a.Records)
 	default:
 		k.takeAddrs(a.Records)
 	}
-	if len(k.records) == 0 {
-		k.dueAt = now.Add(min(max(a.TTL, minNegative), maxNegative))
-	} else {
-		k.dueAt = now.Add(min(max(a.TTL, minTTL), maxTTL))
+}
+
+// takeNAPTR keeps the records that say how SIP is spoken to the domain, RFC 3263 section 4.1: the first of
+// their order and preference first. Those of other services or with rewriting rules are for others.
+func (k *lookup) takeNAPTR(records []Record) {
+	var fresh []Record
+	for _, r := range records {
+		r.Replacement = strings.ToLower(strings.TrimSuffix(r.Replacement, "."))
+		r.Flags, r.Service = strings.ToLower(r.Flags), strings.ToUpper(r.Service)
+		if naptrTransport(r.Service) != "" && (r.Flags == "s" || r.Flags == "a") && checkHost(r.Replacement) == nil {
+			fresh = append(fresh, r)
+		}
 	}
+	slices.SortStableFunc(fresh, func(a, b Record) int {
+		return cmp.Or(cmp.Compare(a.Order, b.Order), cmp.Compare(a.Preference, b.Preference))
+	})
+	k.records = fresh[:min(len(fresh), maxNAPTR)]
 }
 
 // takeSRV keeps the draw of each record that stays, so a refresh moves nobody to another server.
@@ -253,6 +299,9 @@ func (l *Locator) resolve(now time.Time) []Question {
 	for _, k := range l.lookups {
 		k.needed = false
 	}
+	if !now.Before(l.waitUntil) {
+		l.waitUntil = time.Time{}
+	}
 	w := walk{l: l}
 	w.run()
 	if !w.pending {
@@ -262,18 +311,30 @@ func (l *Locator) resolve(now time.Time) []Question {
 			}
 		}
 	}
+	old := len(l.servers) > 0
 	switch {
-	case len(w.servers) > 0 && (w.settled || !w.pending):
-		l.servers, l.done, l.cause = w.servers, true, ""
+	case len(w.servers) > 0 && !w.pending:
+		l.servers, l.done, l.whole, l.cause = w.servers, true, true, ""
+		l.good = w.answers()
+	case w.settled && !(l.done && l.whole && old):
+		l.servers, l.done, l.whole, l.cause = w.servers, true, false, ""
 	case w.pending:
+		// The list there is stays whole until the new one is, and the one remembered is better than none.
+		if old && !l.done && l.waitUntil.IsZero() {
+			l.done, l.whole = true, true
+		}
 	case w.refused:
-		l.servers, l.done, l.cause = nil, true, w.cause
+		l.servers, l.done, l.whole, l.cause = nil, true, true, w.cause
+		l.good = w.answers()
 	default:
 		// A zone that lost its records by mistake does not end the service: old servers are better than none.
 		l.done = true
-		if len(l.servers) == 0 {
+		if !old {
 			l.cause = w.cause
 		}
+	}
+	if l.done {
+		l.waitUntil = time.Time{}
 	}
 	var ask []Question
 	for _, q := range w.order {
@@ -283,275 +344,4 @@ func (l *Locator) resolve(now time.Time) []Question {
 		}
 	}
 	return ask
-}
-
-// walk goes through the steps of RFC 3263 with the answers at hand. It stops where one is missing.
-type walk struct {
-	l       *Locator
-	order   []Question
-	pending bool // an answer is missing
-	settled bool // a server was found before anything was missing
-	refused bool // the domain says it has no such service
-	servers []Server
-	cause   string
-}
-
-// candidate is a server whose addresses may have to be looked up.
-type candidate struct {
-	host             string
-	addrs            []netip.Addr // known without a query
-	port             uint16
-	transport        Transport
-	priority, weight uint16
-	draw             float64
-	key              float64
-}
-
-func (w *walk) run() {
-	h, t := w.l.hop, w.l.transports[len(w.l.transports)-1] // the last of AUTO is UDP
-	plain := candidate{host: w.l.domain(), addrs: h.addrs, port: cmp.Or(h.port, defaultPort(t)), transport: t, draw: 1}
-	if h.addr.IsValid() && h.addrs == nil {
-		plain.addrs = []netip.Addr{h.addr}
-	}
-	switch {
-	case h.list != nil:
-		w.place(w.staticList(t))
-	case plain.addrs != nil || h.port != 0 || !w.l.cfg.UseSRV:
-		w.place([]candidate{plain})
-	case w.services(true), w.services(false):
-	default:
-		w.place([]candidate{plain})
-	}
-}
-
-func (w *walk) staticList(t Transport) []candidate {
-	var list []candidate
-	for i, e := range w.l.hop.list {
-		if i == len(w.l.static) {
-			w.l.static = append(w.l.static, draw(w.l.cfg.Random))
-		}
-		c := candidate{host: e.host, addrs: e.addrs, port: cmp.Or(e.port, defaultPort(t)), transport: t,
-			priority: e.priority, weight: e.weight, draw: w.l.static[i]}
-		if e.addr.IsValid() && e.addrs == nil {
-			c.addrs = []netip.Addr{e.addr}
-		}
-		list = append(list, c)
-	}
-	return list
-}
-
-// services tries the SRV names of all transports, prefixed or the bare one. True: nothing else is to be tried.
-func (w *walk) services(prefixed bool) bool {
-	host := w.l.hop.host
-	if prefixed && (!w.l.cfg.AutoPrefix || strings.HasPrefix(host, "_")) {
-		return false
-	}
-	found, missing := false, false
-	transports := w.l.transports
-	if !prefixed && w.l.auto {
-		// The bare name says itself what it is for, or means UDP.
-		transports = []Transport{UDP}
-		for _, t := range w.l.transports {
-			if strings.HasPrefix(host, srvPrefix(t)) {
-				transports = []Transport{t}
-			}
-		}
-	}
-	for _, t := range transports {
-		name := host
-		if prefixed {
-			name = srvPrefix(t) + host
-		}
-		k := w.ask(name, "SRV")
-		if k == nil {
-			missing = true
-			continue
-		}
-		if len(k.records) == 0 && k.trouble != "" {
-			w.blame(name, k)
-		}
-		var list []candidate
-		for i, r := range k.records {
-			if r.Target == "." {
-				// Refused over TLS, the plain address may still be tried over UDP.
-				w.refused = w.refused || t == w.l.transports[len(w.l.transports)-1]
-				continue
-			}
-			c := candidate{host: r.Target, port: r.Port, transport: t, priority: r.Priority, weight: r.Weight, draw: k.draws[i]}
-			if a, err := netip.ParseAddr(r.Target); err == nil {
-				c.addrs = []netip.Addr{a} // against RFC 2782, but what is meant is plain
-			}
-			list = append(list, c)
-		}
-		if len(list) > 0 {
-			found = true
-			w.place(list)
-		} else if w.refused && w.cause == "" {
-			w.cause = fmt.Sprintf("%s does not offer SIP over %s (SRV target \".\")", w.l.Domain(), strings.ToUpper(string(t)))
-		}
-	}
-	w.refused = w.refused && !found
-	return found || missing || w.refused
-}
-
-// place appends the candidates' servers: by priority, inside it the preferred family first, inside that
-// by weight, RFC 2782. Every address of a candidate follows it (design redundancy.md section 1).
-func (w *walk) place(list []candidate) {
-	slices.SortStableFunc(list, func(a, b candidate) int { return cmp.Compare(a.priority, b.priority) })
-	for len(list) > 0 {
-		n := 1
-		for n < len(list) && list[n].priority == list[0].priority {
-			n++
-		}
-		group := list[:n]
-		list = list[n:]
-		weigh(group)
-		families := []string{"A", "AAAA"}
-		if w.l.cfg.PreferIPv6 {
-			families = []string{"AAAA", "A"}
-		}
-		for _, family := range families {
-			if family == "A" && w.l.cfg.NoIPv4 || family == "AAAA" && w.l.cfg.NoIPv6 {
-				continue
-			}
-			for _, c := range group {
-				for _, a := range w.addrs(c, family) {
-					w.add(c, a)
-				}
-			}
-		}
-	}
-	if len(w.servers) == 0 && w.cause == "" {
-		w.cause = "the servers' addresses are of a family that is off"
-	}
-}
-
-// weigh sorts candidates of one priority. Each has a number drawn once from the exponential distribution;
-// divided by its weight it gives an order with exactly the chances of RFC 2782's repeated draw, and one
-// that changes only for the records that changed. All records of weight 0 together have the chance of
-// weight 1, as there.
-func weigh(group []candidate) {
-	zeros := 0
-	for _, c := range group {
-		if c.weight == 0 {
-			zeros++
-		}
-	}
-	for i := range group {
-		weight := float64(group[i].weight)
-		if weight == 0 {
-			weight = 1 / float64(zeros)
-		}
-		group[i].key = group[i].draw / weight
-	}
-	slices.SortStableFunc(group, func(a, b candidate) int { return cmp.Compare(a.key, b.key) })
-}
-
-// draw reads a number of the exponential distribution with mean 1.
-func draw(random io.Reader) float64 {
-	var b [8]byte
-	if random == nil {
-		return 1
-	}
-	if _, err := io.ReadFull(random, b[:]); err != nil {
-		return 1
-	}
-	return -math.Log(float64(binary.BigEndian.Uint64(b[:])>>11+1) / (1 << 53))
-}
-
-func (w *walk) addrs(c candidate, family string) []netip.Addr {
-	var out []netip.Addr
-	fits := func(a netip.Addr) bool { return a.IsValid() && a.Unmap().Is4() == (family == "A") }
-	if c.addrs != nil {
-		for _, a := range c.addrs {
-			if fits(a) {
-				out = append(out, a.Unmap())
-			}
-		}
-		return out
-	}
-	k := w.ask(c.host, family)
-	if k == nil {
-		return nil
-	}
-	for _, r := range k.records {
-		if fits(r.Addr) {
-			out = append(out, r.Addr.Unmap())
-		}
-	}
-	if len(out) == 0 {
-		w.blame(c.host, k)
-	}
-	return out
-}
-
-// ask is what is known of a question; nil: nothing yet.
-func (w *walk) ask(name, kind string) *lookup {
-	q := Question{Name: name, Type: kind}
-	k := w.l.lookups[q]
-	if k == nil {
-		k = &lookup{}
-		w.l.lookups[q] = k
-	}
-	if !k.needed {
-		k.needed = true
-		w.order = append(w.order, q)
-	}
-	if !k.known {
-		w.pending = true
-		return nil
-	}
-	return k
-}
-
-// blame notes why a name led to no server. Name server trouble outweighs an answer that there is nothing.
-func (w *walk) blame(name string, k *lookup) {
-	switch {
-	case k.trouble != "":
-		w.cause = fmt.Sprintf("%s cannot be looked up: %s", name, k.trouble)
-	case w.cause != "":
-	case k.code == rcodeNoName:
-		w.cause = fmt.Sprintf("there is no host %s", name)
-	default:
-		w.cause = fmt.Sprintf("%s has no address", name)
-	}
-}
-
-func (w *walk) add(c candidate, a netip.Addr) {
-	s := Server{Name: c.host, Addr: netip.AddrPortFrom(a, c.port), Transport: c.transport,
-		TLSName: w.l.domain(), Priority: c.priority, Weight: c.weight}
-	if len(w.servers) >= maxServers || slices.ContainsFunc(w.servers, s.same) {
-		return
-	}
-	w.servers = append(w.servers, s)
-	w.settled = w.settled || !w.pending
-}
-
-func srvPrefix(t Transport) string {
-	switch t {
-	case TCP:
-		return "_sip._tcp."
-	case TLS:
-		return "_sips._tcp."
-	}
-	return "_sip._udp."
-}
-
-func defaultPort(t Transport) uint16 {
-	if t == TLS {
-		return portSIPS
-	}
-	return portSIP
-}
-
-func checkTarget(host string) error {
-	if _, err := netip.ParseAddr(host); err == nil {
-		return nil
-	}
-	return checkHost(host)
-}
-
-func canonical(q Question) Question {
-	q.Name = strings.ToLower(strings.TrimSuffix(q.Name, "."))
-	return q
 }

@@ -21,14 +21,14 @@ func challengeOf(code int, realm string) *sipmsg.Response {
 // A callee that asks for credentials of its own gets none: only the realms of the line's registrar, and its domain.
 func TestCredentialsAreForTheLinesRealms(t *testing.T) {
 	l := &leg{domain: "example.test"}
-	if again, _ := l.session(sipmsg.INVITE).learn(challengeOf(407, "anything")); !again {
+	if again, _ := l.session(sipmsg.INVITE).learn(challengeOf(407, "anything"), false); !again {
 		t.Error("a line that has not registered trusts what its servers let through")
 	}
 	l = &leg{domain: "example.test"}
-	l.auth.learn(challengeOf(401, "registrar"))
+	l.auth.learn(challengeOf(401, "registrar"), false)
 	for realm, want := range map[string]bool{"registrar": true, "Example.Test": true, "evil": false} {
 		for _, code := range []int{401, 407} {
-			again, why := l.session(sipmsg.INVITE).learn(challengeOf(code, realm))
+			again, why := l.session(sipmsg.INVITE).learn(challengeOf(code, realm), false)
 			if again != want || !want && why == "" {
 				t.Errorf("%d for realm %q: again %t (%s), want %t", code, realm, again, why, want)
 			}

@@ -53,7 +53,6 @@ type registration struct {
 	late        []*registerTry // those a server has not answered where another has
 	tried       []Server       // asked since the registration, or its refresh, began
 	bound       sipmsg.Uri     // Contact known at the registrar; no Host: none
-	stale       []sipmsg.Uri   // Contacts to be removed with the next REGISTER
 	server      Server         // who knows it
 	expires     time.Duration
 	granted     time.Duration
@@ -74,12 +73,13 @@ type registration struct {
 
 // A registerTry is one REGISTER and what follows from its answers, at one server.
 type registerTry struct {
-	r      *registration
-	tx     *clientTx
-	server Server
-	sent   sipmsg.Uri // its Contact
-	home   bool       // it goes to a better server than the one in use, which stays if this fails
-	alone  bool       // no other server is asked beside it, however long this one takes
+	r       *registration
+	tx      *clientTx
+	server  Server
+	sent    sipmsg.Uri   // its Contact
+	removed []sipmsg.Uri // Contacts it removes
+	home    bool         // it goes to a better server than the one in use, which stays if this fails
+	alone   bool         // no other server is asked beside it, however long this one takes
 
 	tries, redirects, intervals int
 }
@@ -151,6 +151,9 @@ func (r *registration) begin(now time.Time) {
 	if !r.valid(now) {
 		r.set(regRegistering, 0, "")
 	}
+	if !r.mayBegin(now, r.at()) {
+		return
+	}
 	if better, ok := r.leg.atRefresh(now); ok && !r.standby && r.valid(now) {
 		r.leg.ln.logf("server %s is to be used again", where(better.Transport, better.Addr))
 		r.ask(now, better).home = true
@@ -170,6 +173,7 @@ func (r *registration) returnTo(now time.Time, s Server) {
 // ask sends a REGISTER to a server, beside those under way.
 func (r *registration) ask(now time.Time, s Server) *registerTry {
 	t := &registerTry{r: r, server: s}
+	r.leg.ln.a.forgetLeftovers(now)
 	r.tried = append(r.tried, s)
 	r.under = append(r.under, t)
 	t.send(now)
@@ -209,14 +213,15 @@ func (t *registerTry) compose(tx *clientTx) *sipmsg.Request {
 	}
 	req := a.newRequest(sipmsg.REGISTER, registrar, from, aor, r.callID, r.seq)
 	expires := r.expires
-	contacts := r.stale
+	contacts := r.leftAt(tx.server)
 	if r.leaving {
 		expires = 0
-		if r.bound.Host != "" {
-			contacts = append(slices.Clone(contacts), r.bound)
-		}
 	} else {
-		t.sent = ln.contactURI(t.contactAddr(tx), tx.server.Transport)
+		next := ln.contactURI(t.contactAddr(tx), tx.server.Transport)
+		if tx.req != nil {
+			contacts = append(contacts, t.sent) // it goes again, by another connection: the server may have got it
+		}
+		t.sent = next
 		c := &sipmsg.ContactHeader{Address: t.sent}
 		if a.cfg.InstanceID != "" {
 			c.Params = sipmsg.HeaderParams{{K: "+sip.instance", V: `"<` + a.cfg.InstanceID + `>"`}}
@@ -226,10 +231,12 @@ func (t *registerTry) compose(tx *clientTx) *sipmsg.Request {
 		}
 		req.AppendHeader(c)
 	}
+	t.removed = nil
 	for _, uri := range contacts {
 		if !r.leaving && sameContact(&uri, &t.sent) {
 			continue
 		}
+		t.removed = append(t.removed, uri)
 		req.AppendHeader(&sipmsg.ContactHeader{Address: uri, Params: sipmsg.HeaderParams{{K: "expires", V: "0"}}})
 	}
 	req.AppendHeader(sipmsg.NewHeader("Expires", seconds32(expires)))
@@ -266,7 +273,7 @@ func (t *registerTry) response(now time.Time, tx *clientTx, resp *sipmsg.Respons
 	moved := r.seen(t, tx, resp)
 	switch {
 	case code < 300:
-		l.auth.learn(resp)
+		l.auth.learn(resp, false)
 		r.success(now, t, resp, moved)
 	case code == 401 || code == 407:
 		if again, why := l.challenged(resp, &t.tries); again {
@@ -336,12 +343,20 @@ func (t *registerTry) failed(now time.Time, tx *clientTx, code int, cause string
 	}
 	lost := slices.Contains(r.late, t)
 	left := r.drop(t)
+	if t.sent.Host != "" {
+		r.leaveBehind(t.sent, t.server, now.Add(r.expires)) // it may have been taken in, and the answer lost
+	}
 	l.down(now, t.server, cause)
 	if t.home {
 		l.rewatch(now, t.server) // its penalty begins anew
 	}
-	if lost || left || t.home || r.busy() {
+	if lost || left || r.busy() {
+		r.agree(now)
 		return // it was one of several, or the registration has moved along
+	}
+	if t.home {
+		r.stay(now)
+		return
 	}
 	r.next(now, code, cause, 0, true)
 }
@@ -359,7 +374,12 @@ func (r *registration) refused(now time.Time, t *registerTry, code int, cause st
 		l.ln.logf("%s does not register us: %d %s", where(t.server.Transport, t.server.Addr), code, cause)
 		l.unwilling(now, t.server, "it answers "+strconv.Itoa(code)+" to REGISTER", after)
 	}
-	if lost || left || t.home || r.busy() {
+	if lost || left || r.busy() {
+		r.agree(now)
+		return
+	}
+	if t.home {
+		r.stay(now)
 		return
 	}
 	if backup {
@@ -367,6 +387,24 @@ func (r *registration) refused(now time.Time, t *registerTry, code int, cause st
 		return
 	}
 	r.fail(now, code, cause, after)
+}
+
+// agree settles the line on the server that knows it, where another is in use that was asked too and has not
+// taken us: the way out and the way in are to be one. A server that may still answer is waited for.
+func (r *registration) agree(now time.Time) {
+	l := r.leg
+	if r.standby || r.busy() || len(r.late) > 0 || !r.valid(now) || l.binding.same(r.server) || l.isDown(r.server) || l.servers.Rank(r.server) < 0 {
+		return
+	}
+	l.settleOn(now, r.server)
+}
+
+// stay keeps the registration where it is, after a better server did not take it. Where that was asked in the
+// place of a refresh, the refresh is still due.
+func (r *registration) stay(now time.Time) {
+	if r.refreshAt.IsZero() && r.retryAt.IsZero() {
+		r.ask(now, r.at())
+	}
 }
 
 // next asks a server that was not asked yet, after another had failed; if there is none the registration has.
@@ -403,7 +441,11 @@ func (r *registration) success(now time.Time, t *registerTry, resp *sipmsg.Respo
 	}
 	granted = min(max(granted, timers.RegMinExpires), timers.RegMaxExpires)
 	before, old := r.bound, r.server
-	r.bound, r.server, r.stale, r.failures, r.granted, r.tried = t.sent, t.server, nil, 0, granted, nil
+	if before.Host != "" && !old.same(t.server) {
+		r.leaveBehind(before, old, r.expiresAt)
+	}
+	r.swept(t)
+	r.bound, r.server, r.failures, r.granted, r.tried = t.sent, t.server, 0, granted, nil
 	if r.state != regRegistered || !old.same(t.server) || before.Host == "" {
 		l.ln.logf("registered at %s for %s", where(t.server.Transport, t.server.Addr), granted)
 	}
@@ -421,20 +463,25 @@ func (r *registration) success(now time.Time, t *registerTry, resp *sipmsg.Respo
 	l.ln.a.agenda.set(r)
 	if r.standby && r.toUse {
 		l.settleOn(now, r.fixed)
-	} else if before.Host != "" && !old.same(t.server) && (t.home || late) {
+	} else if before.Host != "" && (t.home || late) {
 		l.settleOn(now, t.server)
-		r.unbind(now, old, before)
+		if !old.same(t.server) {
+			r.unbind(now, old, before)
+		}
+	} else if before.Host != "" && l.servers.Rank(old) < 0 && !old.same(t.server) {
+		r.unbind(now, old, before) // it is no longer listed, and nobody goes back there
 	} else if !r.standby && !l.binding.same(t.server) {
 		if e, ok := l.servers.Entry(l.binding); !ok || !e.Up {
 			l.settleOn(now, t.server)
 		}
+		r.agree(now)
 	}
 	if !moved {
 		r.corrections = 0
 		return
 	}
 	r.corrections++
-	r.stale = append(r.stale, r.bound)
+	r.leaveBehind(r.bound, r.server, r.expiresAt)
 	r.begin(now)
 }
 

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"slices"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -43,15 +44,53 @@ func (r *registration) leave(now time.Time) {
 
 // remove sends the REGISTER that removes what we have bound.
 func (r *registration) remove(now time.Time) {
-	if r.bound.Host == "" && len(r.stale) == 0 {
+	s := r.server
+	if !s.Addr.IsValid() {
+		s = r.lastLeft()
+	}
+	if len(r.leftAt(s)) == 0 {
 		r.gone(now)
 		return
 	}
-	s := r.server
-	if !s.Addr.IsValid() && len(r.tried) > 0 {
-		s = r.tried[len(r.tried)-1]
-	}
 	r.ask(now, s)
+}
+
+// abandon forgets a registration without a word to its registrar.
+func (r *registration) abandon(now time.Time) {
+	for _, t := range append(r.under, r.late...) {
+		if t.tx != nil {
+			t.tx.abandon(now)
+		}
+	}
+	if r.bound.Host != "" {
+		r.leaveBehind(r.bound, r.server, r.expiresAt)
+	}
+	r.under, r.late, r.bound = nil, nil, sipmsg.Uri{}
+	r.refreshAt, r.retryAt, r.expiresAt, r.heldUntil = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	r.leaving = true
+	r.leg.ln.a.agenda.set(r)
+}
+
+// mayBegin tells whether a REGISTER to a server is in nobody's way. One that removes a Contact and one that binds
+// the same one, each with a Call-ID of its own, may overtake each other: a registration waits for one of before that is
+// being removed there, but not for long.
+func (r *registration) mayBegin(now time.Time, s Server) bool {
+	a, aor := r.leg.ln.a, r.leg.aor().uri
+	for _, ln := range append(slices.Concat(a.lines, a.retired), r.leg.ln) { // which may be about to be one of them
+		for _, l := range slices.Concat(ln.legs(), ln.parting) {
+			for _, o := range l.registrations() {
+				own := l.aor().uri
+				if o == r || !o.leaving || !o.busy() || !o.server.same(s) || o.successor != nil || own.String() != aor.String() {
+					continue
+				}
+				o.successor, r.heldUntil = r, now.Add(handover)
+				r.retryAt = r.heldUntil
+				a.agenda.set(r)
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (r *registration) left(now time.Time, t *registerTry, resp *sipmsg.Response) {
@@ -72,6 +111,9 @@ func (r *registration) left(now time.Time, t *registerTry, resp *sipmsg.Response
 	}
 	if resp.StatusCode < 300 {
 		r.leg.ln.logf("un-registered at %s", where(t.server.Transport, t.server.Addr))
+		r.swept(t)
+		r.takenAway(now)
+		r.bound = sipmsg.Uri{}
 	}
 	r.gone(now)
 }
@@ -79,7 +121,10 @@ func (r *registration) left(now time.Time, t *registerTry, resp *sipmsg.Response
 // gone is the end of a registration that was left.
 func (r *registration) gone(now time.Time) {
 	r.last = false
-	r.bound, r.stale, r.under = sipmsg.Uri{}, nil, nil
+	if r.bound.Host != "" {
+		r.leaveBehind(r.bound, r.server, now.Add(r.granted)) // nobody could be told
+	}
+	r.bound, r.under = sipmsg.Uri{}, nil
 	if r.state != regDisabled {
 		r.set(regUnregistered, 0, "")
 	}
@@ -104,9 +149,9 @@ type unbinding struct {
 
 // unbind removes what a server knows of us, after another has taken its place.
 func (r *registration) unbind(now time.Time, s Server, contact sipmsg.Uri) {
-	if e, ok := r.leg.servers.Entry(s); !ok || !e.Up {
-		r.stale = append(r.stale, contact) // it cannot be told; whoever shares its memory can
-		return
+	r.leaveBehind(contact, s, now.Add(r.granted))
+	if r.leg.isDown(s) {
+		return // it cannot be told now
 	}
 	(&unbinding{r: r, server: s, contact: contact}).send(now)
 }
@@ -144,6 +189,7 @@ func (u *unbinding) response(now time.Time, tx *clientTx, resp *sipmsg.Response)
 		}
 	case code < 300:
 		r.leg.ln.logf("un-registered at %s", where(tx.server.Transport, tx.server.Addr))
+		r.removed(u.server, u.contact)
 		// Registrars that share their memory have forgotten the Contact altogether, where it is the same one.
 		// The server that knows us now may be a slow one: asking the other beside it would begin all this anew.
 		if !r.leaving && !r.busy() && sameContact(&u.contact, &r.bound) && !r.server.same(u.server) {

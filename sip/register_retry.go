@@ -2,7 +2,6 @@ package sip
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -72,10 +71,19 @@ func (r *registration) flowGone(now time.Time, f *flow, cause string) {
 		return
 	}
 	r.leg.ln.logf("connection to %s ended: %s", f, cause)
-	r.stale = append(r.stale, r.bound)
+	r.leaveBehind(r.bound, r.server, r.expiresAt)
 	r.bound, r.expiresAt, r.refreshAt = sipmsg.Uri{}, time.Time{}, time.Time{}
 	if r.flaps++; now.Sub(f.openedAt) >= minFlowLife {
 		r.flaps = 0
+	}
+	if r.flaps > 1 && !r.standby && r.leg.servers.Others(r.server) {
+		r.flaps = 0
+		r.set(regRegistering, 0, "")
+		r.leg.down(now, r.server, "connection lost: "+cause) // it takes connections only to break them
+		if !r.busy() {
+			r.begin(now)
+		}
+		return
 	}
 	if r.flaps > 1 {
 		r.silent = true
@@ -83,6 +91,11 @@ func (r *registration) flowGone(now time.Time, f *flow, cause string) {
 		return
 	}
 	r.begin(now)
+}
+
+// renewing tells whether a registration that was good is being made anew, without a failure so far.
+func (r *registration) renewing() bool {
+	return r.state == regRegistering && r.granted > 0 && r.failures == 0 && r.busy()
 }
 
 // addressChanged registers anew if our Contact is no longer true.
@@ -94,7 +107,6 @@ func (r *registration) addressChanged(now time.Time) {
 		if said, _ := hostAddr(r.bound.Host); said == own.Addr() && r.bound.Port == int(own.Port()) {
 			return
 		}
-		r.stale = append(r.stale, r.bound)
 	}
 	r.begin(now)
 }
@@ -110,9 +122,6 @@ func (r *registration) moved(now time.Time) {
 	case r.valid(now) && !r.leg.ln.cfg.AutoRegister:
 		return
 	}
-	if r.bound.Host != "" && !slices.ContainsFunc(r.stale, func(u sipmsg.Uri) bool { return sameContact(&u, &r.bound) }) {
-		r.stale = append(r.stale, r.bound)
-	}
 	r.begin(now)
 }
 
@@ -124,4 +133,15 @@ func (r *registration) serverDown(now time.Time, s Server) {
 	t := r.leg.ln.a.cfg.Timers
 	r.refreshAt = earliest(r.refreshAt, now.Add(t.RegRetryIntvl+r.leg.ln.a.randomUpTo(t.RegRetryIntvl/10)))
 	r.leg.ln.a.agenda.set(r)
+}
+
+// serverUp hurries the next REGISTER when the last one failed because nobody answered, and now somebody
+// does. Phones that see that at one time do not all come at once.
+func (r *registration) serverUp(now time.Time) {
+	if r.busy() || r.state != regFailed || r.code != 0 || r.retryAt.IsZero() {
+		return
+	}
+	a := r.leg.ln.a
+	r.retryAt = earliest(r.retryAt, now.Add(a.randomUpTo(a.cfg.Timers.RegRetryIntvl/10)))
+	a.agenda.set(r)
 }

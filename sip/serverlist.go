@@ -1,20 +1,15 @@
 package sip
 
 import (
-	"math"
 	"net/netip"
 	"slices"
 	"time"
 )
 
-// Implementation constants: what it takes to believe that a server is dead, and not that packets are lost.
+// Implementation constants.
 const (
-	firstDelivery = 0.75 // share of requests taken to be answered before anything is known
-	leastDelivery = 0.4
-	deliveryGain  = 1.0 / 16 // how much one more answer, or none, counts
-	falseAlarm    = 1e-6     // chance at which unanswered requests are no accident any more
-	leastSilence  = 8        // unanswered requests at the least: what has always worked may begin to be lossy
-	rttGain       = 1.0 / 8  // RFC 6298 section 2
+	rttGain  = 1.0 / 8    // RFC 6298 section 2
+	slowFade = 1.0 / 1024 // of the longest answer, with every other one
 )
 
 // Server is one place a leg's requests can go to.
@@ -40,12 +35,13 @@ type Entry struct {
 	Cause string    // why it is down
 	Until time.Time // it said itself not to be asked before (Retry-After); zero: it did not
 
-	unheard  int           // requests it left unanswered when it became suspect
-	suspect  bool          // it owes an answer: others are asked first until it is known to live or to be dead
-	rtt      time.Duration // smoothed; 0: not measured
-	delivery float64       // share of requests sent that get through and are answered
-	heard    time.Time     // when it said something last
-	options  optionsHabit
+	unheard int           // requests it left unanswered when it became suspect
+	suspect bool          // it owes an answer: others are asked first until it is known to live or to be dead
+	rtt     time.Duration // smoothed; 0: not measured
+	slow    time.Duration // the longest answer of late by a connection, fading
+	answers evidence
+	heard   time.Time // when it said something last
+	options optionsHabit
 }
 
 // An optionsHabit is what is known of how a server takes OPTIONS. There are registrars and firewalls that
@@ -79,7 +75,7 @@ type listed struct {
 func (l *ServerList) Update(servers []Server, now time.Time) {
 	fresh := make([]listed, 0, len(servers))
 	for _, s := range servers {
-		e := listed{Entry: Entry{Server: s, Up: true, Since: now, delivery: firstDelivery}}
+		e := listed{Entry: Entry{Server: s, Up: true, Since: now}}
 		if slices.ContainsFunc(fresh, func(f listed) bool { return f.same(s) }) {
 			continue
 		}
@@ -141,6 +137,16 @@ func (l *ServerList) Alive() bool {
 	return slices.ContainsFunc(l.entries, func(e listed) bool { return e.usable(l.Again) })
 }
 
+// Sound tells whether any server can be used that owes no answer.
+func (l *ServerList) Sound() bool {
+	return slices.ContainsFunc(l.entries, func(e listed) bool { return e.usable(l.Again) && !e.suspect })
+}
+
+// Others tells whether a server other than s is UP.
+func (l *ServerList) Others(s Server) bool {
+	return slices.ContainsFunc(l.entries, func(e listed) bool { return e.Up && !e.same(s) })
+}
+
 // Down marks s as failed at now. A server that fails again is down since then, which is when its
 // penalty starts anew. A server not on the list is ignored. It reports whether s was UP.
 func (l *ServerList) Down(s Server, now time.Time, cause string) bool {
@@ -199,12 +205,7 @@ func (l *ServerList) Heard(s Server, now time.Time, sent int, rtt time.Duration)
 	}
 	e := &l.entries[i]
 	e.heard, e.suspect = now, false
-	for range sent - 1 {
-		e.delivery = max(e.delivery*(1-deliveryGain), leastDelivery)
-	}
-	if sent > 0 {
-		e.delivery += (1 - e.delivery) * deliveryGain
-	}
+	e.answers.note(sent)
 	switch {
 	case rtt <= 0:
 	case sent > 1: // Karn's algorithm: which of them was answered is not known, but it took so long at the least
@@ -216,6 +217,14 @@ func (l *ServerList) Heard(s Server, now time.Time, sent int, rtt time.Duration)
 	}
 }
 
+// Took notes that s answered by a connection within d, repetitions of the system's included.
+func (l *ServerList) Took(s Server, d time.Duration) {
+	if i := l.find(s); i >= 0 {
+		e := &l.entries[i]
+		e.slow = max(d, e.slow-time.Duration(float64(e.slow)*slowFade))
+	}
+}
+
 // Habit notes how s takes OPTIONS.
 func (l *ServerList) Habit(s Server, h optionsHabit) {
 	if i := l.find(s); i >= 0 {
@@ -223,14 +232,10 @@ func (l *ServerList) Habit(s Server, h optionsHabit) {
 	}
 }
 
-// Enough is how many requests s must leave unanswered to be dead rather than hard to reach: few where
-// nearly all have been answered so far, more where many are lost.
+// Enough is how many requests s must leave unanswered to be dead rather than hard to reach.
 func (l *ServerList) Enough(s Server) int {
-	i := l.find(s)
-	if i < 0 {
-		return leastSilence
-	}
-	return max(leastSilence, int(math.Ceil(math.Log(falseAlarm)/math.Log(1-l.entries[i].delivery))))
+	e, _ := l.Entry(s)
+	return e.answers.enough()
 }
 
 // Entry is what is known of s; false if it is not listed.

@@ -12,12 +12,20 @@ import (
 // standBy sees to it that there is a registration for each server beside the one in use.
 func (l *leg) standBy(now time.Time) {
 	want := l.ln.cfg.HotStandby && l.reg.wanted() && l.bound && !l.leaving
+	if want && l.standbyAt(l.binding) != nil {
+		l.promote() // the server in use was chosen while none could be used
+	}
 	var kept []*registration
 	for _, r := range l.spare {
-		if want && l.servers.Rank(r.fixed) >= 0 && !r.fixed.same(l.binding) {
+		switch {
+		case r.leaving && !r.busy():
+		case r.leaving || want && l.servers.Rank(r.fixed) >= 0 && !r.fixed.same(l.binding):
 			kept = append(kept, r)
-		} else if !r.leaving {
+		case r.fixed.same(l.binding) && l.bound:
+			r.abandon(now) // its Contact is that of the registration there
+		default:
 			r.leave(now)
+			kept = append(kept, r)
 		}
 	}
 	l.spare = kept
@@ -25,7 +33,7 @@ func (l *leg) standBy(now time.Time) {
 		return
 	}
 	for i, e := range l.servers.Entries() {
-		if e.same(l.binding) || slices.ContainsFunc(l.spare, func(r *registration) bool { return r.fixed.same(e.Server) }) {
+		if e.same(l.binding) || l.standbyAt(e.Server) != nil {
 			continue
 		}
 		r := &registration{leg: l, standby: true, fixed: e.Server, id: i + 1}
@@ -42,7 +50,7 @@ func (l *leg) standBy(now time.Time) {
 
 // standbyAt is the standby registration at a server, or nil.
 func (l *leg) standbyAt(s Server) *registration {
-	if i := slices.IndexFunc(l.spare, func(r *registration) bool { return r.fixed.same(s) }); i >= 0 {
+	if i := slices.IndexFunc(l.spare, func(r *registration) bool { return !r.leaving && r.fixed.same(s) }); i >= 0 {
 		return l.spare[i]
 	}
 	return nil

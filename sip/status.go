@@ -19,11 +19,28 @@ func (a *Agent) Lines() []LineStatus {
 			s.Active = where(l.binding.Transport, l.binding.Addr)
 		}
 		for _, leg := range ln.legs() {
+			s.Legs = append(s.Legs, leg.legStatus(leg == l))
 			s.Servers = append(s.Servers, leg.status(leg == l)...)
 		}
 		list = append(list, s)
 	}
 	return list
+}
+
+// legStatus is what is known of the leg as a whole. inUse says that requests go by it.
+func (l *leg) legStatus(inUse bool) LegStatus {
+	r := l.reg
+	s := LegStatus{Leg: l.name, Domain: l.domain, State: r.state, Cause: r.cause, InUse: inUse, Expires: r.expiresAt, Refresh: earliest(r.refreshAt, r.retryAt)}
+	if s.State == "" {
+		s.State = regUnregistered
+	}
+	if s.Cause == "" {
+		s.Cause = l.cause
+	}
+	if l.bound {
+		s.Active = where(l.binding.Transport, l.binding.Addr)
+	}
+	return s
 }
 
 // status is what is known of the leg's servers. inUse says that requests go by this leg.
@@ -32,14 +49,22 @@ func (l *leg) status(inUse bool) (rows []ServerStatus) {
 		row := ServerStatus{
 			Leg: l.name, Name: e.Name, Transport: e.Transport, Address: e.Addr.String(), Priority: e.Priority, Weight: e.Weight,
 			State: "up", Since: e.Since, Cause: e.Cause, InUse: inUse && l.bound && e.same(l.binding),
+			Suspect: e.suspect, Heard: e.heard, RTT: e.rtt,
 		}
 		if !e.Up {
 			row.State = "down"
 		}
+		if w := l.watchOf(e.Server); w != nil {
+			row.Probe = w.due()
+		}
 		for _, r := range l.registrations() {
-			if e.Up && r.bound.Host != "" && e.same(r.server) {
+			if !e.same(r.server) {
+				continue
+			}
+			if e.Up && r.bound.Host != "" {
 				row.Registered, row.Expires = true, r.expiresAt
 			}
+			row.Refresh = earliest(row.Refresh, r.refreshAt, r.retryAt)
 		}
 		rows = append(rows, row)
 	}

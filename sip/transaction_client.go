@@ -266,6 +266,9 @@ func (tx *clientTx) hear(now time.Time, resp *sipmsg.Response) {
 		sent = tx.sends
 		if tx.method != sipmsg.INVITE || resp.StatusCode == 100 {
 			rtt = now.Sub(tx.lastAt)
+			if tx.flow.Transport.reliable() {
+				tx.leg.servers.Took(tx.server, rtt)
+			}
 		}
 	}
 	tx.heard, tx.hedgeAt = true, time.Time{}

@@ -6,8 +6,9 @@ import (
 	sipmsg "github.com/emiago/sipgo/sip"
 )
 
-// turn makes a peer act by itself: up, dead, refusing, busy (503) or
-// mute (it answers all but OPTIONS and pings). A connection to one that refuses is reset.
+// turn makes a peer act by itself: up, dead, refusing, busy (503),
+// mute (it answers all but OPTIONS and pings) or stalled (it accepts connections and says nothing in the TLS
+// handshake). A connection to one that refuses is reset.
 func (s *stage) turn(name, mode string) {
 	s.modes[name] = mode
 	if mode != "refusing" {
@@ -45,6 +46,9 @@ func (s *stage) actOnOpen(n Open) {
 		s.acts = append(s.acts, func() { s.opened(nil) })
 	case "refusing":
 		s.acts = append(s.acts, func() { s.closed("connection refused") })
+	case "stalled":
+		s.opens = s.opens[:len(s.opens)-1]
+		s.acts = append(s.acts, func() { s.step(Connected{n.ID}) })
 	case "dead":
 		s.opens = s.opens[:len(s.opens)-1]
 	}

@@ -84,6 +84,7 @@ type stage struct {
 	peer  peerCall
 	calls int
 	last  ID // newest call of the agent
+	found []Answer
 }
 
 // heard is a message the agent sent to a peer.
@@ -253,6 +254,10 @@ func (s *stage) command(line string) {
 		s.step(AddressChanged{[]netip.Addr{s.local.Addr()}})
 	case "dns":
 		s.dns(words[1], words[2], words[3:])
+	case "restart":
+		s.restart()
+	case "found":
+		s.tellFound()
 	case "lines":
 		for _, l := range s.agent.Lines() {
 			fmt.Fprintf(&s.out, "%8.3f     line %d %s@%s %s active %s\n", s.at(), l.Line, l.User, l.Domain, l.State, l.Active)
@@ -260,7 +265,7 @@ func (s *stage) command(line string) {
 				fmt.Fprintf(&s.out, "%8.3f       %s %s %s in use %v registered %v %s\n", s.at(), e.Name, e.Address, e.State, e.InUse, e.Registered, e.Cause)
 			}
 		}
-	case "up", "dead", "refusing", "busy", "mute":
+	case "up", "dead", "refusing", "busy", "mute", "stalled":
 		for _, name := range words[1:] {
 			s.turn(name, words[0])
 		}
@@ -413,6 +418,10 @@ func (s *stage) show(o Output) {
 		}
 	}
 	for _, e := range o.Events {
+		if f, ok := e.(Found); ok {
+			s.found = f.Answers
+			continue
+		}
 		line("", "%s", s.event(e))
 	}
 	for _, l := range o.Log {
@@ -590,25 +599,3 @@ func (s *stage) closed(cause string) {
 }
 
 // dns answers a question: dns SRV _sip._udp.example.test 10:1:5060:a.example.test …, dns A name 10.0.0.1.
-func (s *stage) dns(kind, name string, answers []string) {
-	in := Answer{Question: Question{Name: name, Type: kind}, TTL: time.Minute}
-	for _, text := range answers {
-		var r Record
-		switch {
-		case text == "none":
-			in.Code = rcodeNoName
-			continue
-		case text == "trouble":
-			in.Cause = "no name server answers"
-			continue
-		case kind == "SRV":
-			f := strings.Split(text, ":")
-			n := func(i int) uint16 { v, _ := strconv.Atoi(f[i]); return uint16(v) }
-			r = Record{Priority: n(0), Weight: n(1), Port: n(2), Target: f[3]}
-		default:
-			r = Record{Addr: netip.MustParseAddr(text)}
-		}
-		in.Records = append(in.Records, r)
-	}
-	s.step(in)
-}

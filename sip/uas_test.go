@@ -257,7 +257,7 @@ func TestNotifyThatReboots(t *testing.T) {
 		t.Fatalf("a reboot without a password: %v, events %v", got, out.Events)
 	}
 	var s authSession
-	if again, why := s.learn(got[0]); !again {
+	if again, why := s.learn(got[0], false); !again {
 		t.Fatalf("the challenge is not usable: %s", why)
 	}
 	try := func(password Secret) (int, []Event) {

@@ -63,7 +63,8 @@ type settingsSection struct {
 // A settingsField is one parameter as it is shown.
 type settingsField struct {
 	config.Param
-	Value   string // of a secret: always empty
+	Value   string // in the field: the one in force, or what was refused; of a secret: always empty
+	InForce string // what "Undo" goes back to; of a secret: always empty
 	Set     bool   // a secret is set
 	Kind    string // select, number, area, secret or text
 	Min     string
@@ -254,6 +255,7 @@ func newSettingsField(settings *config.Settings, p config.Param) settingsField {
 	case p.Type == "DialPlan" || strings.ContainsAny(value, "\r\n") || len(value) > longValue:
 		f.Kind = "area"
 	}
+	f.InForce = f.Value
 	return f
 }
 

@@ -112,7 +112,7 @@ func TestSettingsAreSet(t *testing.T) {
 	form.Set("Alternate_Outbound_Proxy_1_", "192.0.2.9:5070")
 	form.Set("Register_Expires_1_", "many")
 	body := d.want("three are applied, one refused", d.post(form), http.StatusUnprocessableEntity, "3 settings were changed")
-	for _, part := range []string{"1 was refused", `value="many"`, "Changed and in force.", `href="#f-Register_Expires_1_"`} {
+	for _, part := range []string{"1 was refused", `value="many"`, `data-value="3600"`, "Changed and in force.", `href="#f-Register_Expires_1_"`} {
 		if !strings.Contains(body, part) {
 			t.Errorf("the page does not hold %q", part)
 		}
@@ -185,6 +185,22 @@ func TestSettingsSecrets(t *testing.T) {
 	d.want("the admin password once", d.post(admin("Admin_Password", "Str0ng-one")), http.StatusUnprocessableEntity, "two entries differ")
 	d.want("and once more, otherwise", d.post(admin("Admin_Password", "Str0ng-one", "again:Admin_Password", "Str0ng-two")), http.StatusUnprocessableEntity, "two entries differ")
 	d.want("twice the same", d.post(admin("Admin_Password", "Str0ng-one", "again:Admin_Password", "Str0ng-one")), http.StatusOK, "admin password has changed")
+}
+
+// TestSettingsTellThePasswordRule: what the page says of a password is what is asked of one.
+func TestSettingsTellThePasswordRule(t *testing.T) {
+	d := newDesk(t)
+	body := d.want("the page", d.send("GET", "/settings?page=System", ""), http.StatusOK, `id="h-Admin_Password"`)
+	help := body[strings.Index(body, `id="h-Admin_Password"`):]
+	help = help[:strings.Index(help, "</p>")]
+	if !strings.Contains(help, "4–127 characters") || strings.Contains(help, "kinds") {
+		t.Errorf("the rule as told: %s", help)
+	}
+	set := func(password string) url.Values {
+		return url.Values{"page": {"System"}, "partial": {"1"}, "Admin_Password": {password}, "again:Admin_Password": {password}}
+	}
+	d.want("three characters", d.post(set("abc")), http.StatusUnprocessableEntity, "1 was refused")
+	d.want("four of one kind", d.post(set("abcd")), http.StatusOK, "1 setting was")
 }
 
 func TestSettingsAreCheckedDeeper(t *testing.T) {

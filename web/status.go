@@ -43,6 +43,22 @@ type LineStatus struct {
 	Active  string         `json:"active"` // transport:address:port in use, empty when none
 	MWI     MWI            `json:"mwi"`
 	Servers []ServerStatus `json:"servers"`
+	Legs    []LegStatus    `json:"legs"`
+	Event   string         `json:"event"`   // what the line decided last, a sentence; empty: nothing yet
+	EventS  Decimal        `json:"event_s"` // seconds since then
+}
+
+// LegStatus is one leg of a line: the primary, or with dual registration the alternate. Each registers by
+// itself.
+type LegStatus struct {
+	Leg     string  `json:"leg"` // primary, alternate
+	Domain  string  `json:"domain"`
+	State   string  `json:"state"`  // of the leg's own registration, in the words of a line's state
+	Cause   string  `json:"cause"`  // why it failed, or why no server is known
+	Active  string  `json:"active"` // its transport:address:port in use, empty when none
+	InUse   bool    `json:"in_use"` // requests go by this leg
+	Expires Decimal `json:"expires_s"`
+	Refresh Decimal `json:"refresh_s"` // seconds until its next REGISTER, 0 when none is planned
 }
 
 // MarshalJSON prints s. A list without entries is [], never null.
@@ -55,7 +71,7 @@ func (s Status) MarshalJSON() ([]byte, error) {
 // MarshalJSON prints l. A list without entries is [], never null.
 func (l LineStatus) MarshalJSON() ([]byte, error) {
 	type plain LineStatus // without this method
-	l.Servers = orEmpty(l.Servers)
+	l.Servers, l.Legs = orEmpty(l.Servers), orEmpty(l.Legs)
 	return json.Marshal(plain(l))
 }
 
@@ -86,6 +102,11 @@ type ServerStatus struct {
 	Registered bool    `json:"registered"`
 	Expires    Decimal `json:"expires_s"` // seconds the registration here still has
 	InUse      bool    `json:"in_use"`
+	Suspect    bool    `json:"suspect"`   // it owes an answer; others are asked first until it is known to live or to be dead
+	Heard      Decimal `json:"heard_s"`   // seconds since it said something, 0 when it never has
+	RTT        Decimal `json:"rtt_ms"`    // round trip, 0 when it is not measured
+	Probe      Decimal `json:"probe_s"`   // seconds until it is asked for a sign of life, or its silence is judged; 0 when that is not planned
+	Refresh    Decimal `json:"refresh_s"` // seconds until the next REGISTER to it, 0 when none is planned
 }
 
 // CallStatus is one call.

@@ -10,14 +10,16 @@ import (
 )
 
 // contract is the JSON people script against; the example of the contract with our test call and what was
-// added since (cause of a line, dtmf_sent, dtmf_heard, handset). A change
+// added since (cause, legs and event of a line, what else is known of its servers, dtmf_sent, dtmf_heard, handset). A change
 // here that is not an addition breaks them.
 const contract = `{
  "phone":{"version":"0.1.0","board":"sim","mac":"02:00:00:00:00:01","uptime_s":12.3,"clock_ok":true},
  "lines":[{"line":1,"user":"1001","domain":"example.test","state":"registered","cause":"",
    "active":"udp:127.0.0.11:5060","mwi":{"new":0,"old":0},
    "servers":[{"leg":"primary","name":"a.example.test","transport":"udp","address":"127.0.0.11:5060","priority":10,"weight":1,
-     "state":"up","since_s":9.1,"cause":"","registered":true,"expires_s":41,"in_use":true}]}],
+     "state":"up","since_s":9.1,"cause":"","registered":true,"expires_s":41,"in_use":true,"suspect":false,"heard_s":4.2,"rtt_ms":1.5,"probe_s":10.8,"refresh_s":31}],
+   "legs":[{"leg":"primary","domain":"example.test","state":"registered","cause":"","active":"udp:127.0.0.11:5060","in_use":true,"expires_s":41,"refresh_s":31}],
+   "event":"registered at udp:127.0.0.11:5060 for 50s","event_s":9}],
  "calls":[{"id":"c1","line":1,"direction":"out","state":"connected","peer":"1002","peer_name":"","via":"udp:127.0.0.11:5060","duration_s":3.2,"dtmf_sent":"","dtmf_heard":"",
    "reason":{"title":"","hint":""},
    "rtp":{"local":"127.0.0.1:16384","remote":"127.0.0.21:4000","codec":"PCMU","ptime_ms":20,"srtp":false,"tx_packets":160,"rx_packets":158,
@@ -39,7 +41,7 @@ func TestStatusIsTheContract(t *testing.T) {
 		t.Errorf("its type is %q", w.Header().Get("Content-Type"))
 	}
 	d.phone.set(func(p *phone) { p.status = Status{Lines: []LineStatus{{}}} })
-	d.want("empty lists are lists", d.send("GET", "/api/v1/status", ""), 200, `"servers":[]}],"calls":[],"provisioning":{"last":"",`)
+	d.want("empty lists are lists", d.send("GET", "/api/v1/status", ""), 200, `"servers":[],"legs":[],"event":"","event_s":0}],"calls":[],"provisioning":{"last":"",`)
 	d.want("and so are lamps that are all dark", d.send("GET", "/api/v1/status", ""), 200, `"lamps":{}}`)
 }
 

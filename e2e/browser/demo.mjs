@@ -103,7 +103,7 @@ try {
   const a = await Handset.open(ann, "1001");
   await a.picture("handset-idle");
   await a.lift();
-  await a.shows("is lifted", "Enter number").catch(() => a.shows("is lifted", ""));
+  await a.shows("is lifted", "Enter number");
   await until("the dial tone is heard", async () => {
     const h = await a.page.evaluate(() => window.heard());
     return { ok: h.db > -50 && h.hz > 300 && h.hz < 500, detail: `${h.hz} Hz, ${h.db} dBFS` };
@@ -131,9 +131,23 @@ try {
   await until("and taken back", async () => (await b.calls())[0]?.state === "connected");
   await b.hears("hears again", 1000);
 
+  let lost = 0; // the release of a key, on its way to the phone
+  const released = (request) => request.url().endsWith("/api/v1/keys") && /"key":"volup","down":false/.test(request.postData());
+  await b.page.route("**/api/v1/keys", async (route) => { if (released(route.request()) && lost++ < 2) await route.abort(); else await route.continue(); });
+  const arrived = b.page.waitForResponse((r) => released(r.request()), { timeout: patience });
+  await b.keys("volup");
+  check("a release that is lost on its way is sent again", (await arrived).ok() && lost === 3, `${lost} times`);
+  await b.page.unroute("**/api/v1/keys");
+
   const page = await context.newPage();
   await page.setViewportSize({ width: 1500, height: 1000 });
-  await page.goto(control);
+  await page.goto(control.replace("127.0.0.1", "localhost"));
+  for (const url of [ann, bob]) {
+    await until("the control page, opened as localhost, shows both handsets", async () => {
+      const frame = page.frames().find((f) => f.url().startsWith(url));
+      return { ok: Boolean(frame) && /Connected/.test(await frame.textContent("#lcd-text").catch(() => "")), detail: url };
+    });
+  }
   await page.waitForSelector('[data-name="a"] [data-mode="stop"]');
   const before = (await b.calls())[0].rtp.rx_packets;
   await page.click('[data-name="a"] [data-mode="stop"]');
@@ -170,8 +184,35 @@ try {
   await page.waitForSelector(".result");
   check("two settings are applied, two refused", /2 settings were changed/.test(await page.textContent(".result")) && /2 were refused/.test(await page.textContent(".result")), (await page.textContent(".result")).replace(/\s+/g, " ").trim());
   await shoot(page, "settings");
+  check("what was refused counts as edited", /^2 settings are edited/.test(await page.textContent("#count")), await page.textContent("#count"));
+  await page.focus("#i-Dial_Plan_1_");
+  await page.click("#f-Dial_Plan_1_ .tools button:has-text('Undo')");
+  check("undone, a refused dial plan is the one in force again", (await page.inputValue("#i-Dial_Plan_1_")).startsWith("(*xx|"), await page.inputValue("#i-Dial_Plan_1_"));
+  await page.fill("#i-Alternate_Proxy_1_", "192.0.2.78");
+  await page.click("#undo");
+  await until("everything undone, the values in force stand there", async () => {
+    const now = [await page.inputValue("#i-Register_Expires_1_"), await page.inputValue("#i-Alternate_Proxy_1_"), await page.textContent("#count")].join(" ");
+    return { ok: now === "20 192.0.2.77 Nothing is edited.", detail: now };
+  });
   await page.goto(`${ann}/settings?page=Ext+1`);
   check("Dual_Registration_1_ is Yes from now on", (await page.inputValue("#i-Dual_Registration_1_")) === "Yes" && (await page.inputValue("#i-Alternate_Proxy_1_")) === "192.0.2.77");
+  let answer, came; // what a search finds comes late, and somebody has begun to edit
+  const late = new Promise((done) => { answer = done; }), asked = new Promise((done) => { came = done; });
+  await page.route("**/settings?part=1&**", async (route) => { came(); await late; await route.continue(); });
+  await page.fill("#q", "dual");
+  await asked;
+  await page.fill("#i-Display_Name_1_", "Anna");
+  const answered = page.waitForResponse(/part=1/).then((r) => r.finished());
+  answer();
+  await answered;
+  await page.waitForTimeout(300); // for the page to do with it what it may
+  check("a search that answers late does not take away what was edited", (await page.inputValue("#i-Display_Name_1_")) === "Anna");
+  await page.click("#undo");
+  await page.unroute("**/settings?part=1&**");
+  await page.fill("#q", "dual r");
+  await page.waitForSelector("#i-Dual_Registration_8_");
+  check("with nothing edited, what is found stands there", (await page.$("#i-Display_Name_1_")) === null);
+  await page.goto(`${ann}/settings?page=Ext+1`);
   await page.setViewportSize({ width: 375, height: 812 });
   check("the settings fit a telephone", (await page.evaluate(() => document.documentElement.scrollWidth)) <= 375);
   await shoot(page, "settings-phone");

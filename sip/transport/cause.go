@@ -1,11 +1,11 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -16,6 +16,15 @@ import (
 // cause says in a few words why something on the network failed: for a log line, and for the person who
 // reads why a server is down. It has no addresses; those are beside it.
 func cause(err error) string {
+	text := plainCause(err)
+	var shake handshakeError
+	if errors.As(err, &shake) && !strings.Contains(text, "certificate") && !strings.Contains(text, "TLS") {
+		text += " during the TLS handshake" // the peer was reached, and so not the network is to blame
+	}
+	return text
+}
+
+func plainCause(err error) string {
 	for _, known := range []struct {
 		err  error
 		text string
@@ -51,17 +60,19 @@ func cause(err error) string {
 		invalid  x509.CertificateInvalidError
 		header   tls.RecordHeaderError
 		wrong    nameError
+		untimely validityError
 		op       *net.OpError
 		timedOut interface{ Timeout() bool }
 	)
 	switch {
 	case errors.As(err, &wrong):
 		return wrong.Error()
+	case errors.As(err, &untimely):
+		return untimely.Error()
+	case errors.As(err, &unknown) && unknown.Cert != nil && bytes.Equal(unknown.Cert.RawIssuer, unknown.Cert.RawSubject):
+		return "the certificate is self-signed and not trusted"
 	case errors.As(err, &unknown):
 		return "the certificate is signed by an unknown authority"
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert != nil:
-		return fmt.Sprintf("the certificate has expired or is not valid yet (%s to %s): %s", invalid.Cert.NotBefore.Format("2006-01-02"),
-			invalid.Cert.NotAfter.Format("2006-01-02"), invalid.Detail)
 	case errors.As(err, &invalid):
 		return "the certificate is not valid: " + trimmed(invalid)
 	case errors.As(err, &verify):

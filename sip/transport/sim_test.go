@@ -78,6 +78,8 @@ func (s *scene) want(sentence string, lines ...string) {
 		switch in := in.(type) {
 		case sip.Closed:
 			line = fmt.Sprintf("closed %d: %s", in.ID, in.Cause)
+		case sip.Connected:
+			line = fmt.Sprintf("connected %d", in.ID)
 		case sip.Opened:
 			line = fmt.Sprintf("opened %d", in.ID)
 		case sip.Received:
@@ -137,7 +139,8 @@ func TestTimeouts(t *testing.T) {
 		at := s.listen("192.0.2.9:5061", hang)
 		s.Do(sip.Open{ID: 1, Transport: sip.TLS, Remote: at, ServerName: "example.test", Verify: true})
 		s.after(time.Minute)
-		s.want("no TLS handshake", "10.010 closed 1: no answer in time")
+		s.want("no TLS handshake: the agent, which was told that the peer has accepted, gives up sooner", "0.010 connected 1",
+			"10.010 closed 1: no answer in time during the TLS handshake")
 	})
 	inScene(t, func(s *scene) {
 		at := s.listen("192.0.2.9:5060", hang)

@@ -137,6 +137,7 @@ func (f *flow) dial(o sip.Open, base *tls.Config) {
 		f.run(raw, raw)
 		return
 	}
+	f.deliver(sip.Connected{ID: f.id})
 	conn, err := secure(f.ctx, raw, base, o.ServerName, o.Verify)
 	if err != nil {
 		f.tell(err)
@@ -316,7 +317,9 @@ func (f *flow) write(conn net.Conn) {
 // isPing tells whether a message of the framer is CRLF only, RFC 5626 section 4.4.1.
 func isPing(message []byte) bool { return len(bytes.Trim(message, "\r\n")) == 0 }
 
+// isTimeout tells whether a deadline of ours has passed. That the system has given up on a peer that does not
+// acknowledge calls itself a timeout too, and is none of these.
 func isTimeout(err error) bool {
 	var t interface{ Timeout() bool }
-	return errors.As(err, &t) && t.Timeout()
+	return !errors.Is(err, syscall.ETIMEDOUT) && errors.As(err, &t) && t.Timeout()
 }

@@ -5,20 +5,17 @@ const $ = (id) => document.getElementById(id);
 let submitting = false;
 
 const controls = (field) => [...field.querySelectorAll("input, select, textarea")];
-function original(c) {
-  if (c.type === "checkbox") return c.defaultChecked;
-  if (c.tagName === "SELECT") { const d = [...c.options].find((o) => o.defaultSelected) || c.options[0]; return d && d.value; }
-  return c.defaultValue;
-}
+// The value in force; a refused one stands in its field though the setting is another.
+const original = (c) => (c.type === "checkbox" ? c.defaultChecked : c.closest(".field").dataset.value);
 const current = (c) => (c.type === "checkbox" ? c.checked : c.value);
 const edited = (c) => current(c) !== original(c);
 function restore(c) { if (c.type === "checkbox") c.checked = c.defaultChecked; else c.value = original(c); }
 
 const fields = () => [...document.querySelectorAll(".field")];
-// A refused value stands in its field, though the setting is another: it counts as edited.
-const isEdited = (field) => field.classList.contains("refused") || controls(field).some(edited);
+const isEdited = (field) => controls(field).some(edited);
 
-function mark(field) { field.classList.toggle("edited", controls(field).some(edited)); }
+function mark(field) { field.classList.toggle("edited", isEdited(field)); }
+function undo(field) { controls(field).forEach(restore); field.classList.remove("refused"); mark(field); }
 
 function count() {
   const n = fields().filter(isEdited).length;
@@ -37,7 +34,7 @@ function tools(field) {
     b.addEventListener("click", () => { act(); mark(field); count(); });
     bar.append(b);
   };
-  add("Undo", "Back to the value in force", () => { controls(field).forEach(restore); field.classList.remove("refused"); });
+  add("Undo", "Back to the value in force", () => undo(field));
   const c = controls(field)[0];
   if (c.type !== "password") add("Default", "The value it was made with", () => { c.value = field.dataset.default; });
   field.querySelector(".control").append(bar);
@@ -56,7 +53,7 @@ function wire() {
   if (!form) return;
   form.addEventListener("input", touched);
   form.addEventListener("focusin", (e) => { const f = e.target.closest(".field"); if (f) tools(f); });
-  form.addEventListener("reset", () => setTimeout(() => { fields().forEach((f) => { f.classList.remove("refused"); mark(f); }); count(); }));
+  form.addEventListener("reset", () => setTimeout(() => { fields().forEach(undo); count(); }));
   form.addEventListener("submit", () => {
     submitting = true;
     // Only what was edited is sent, so that nothing is put back that somebody else has changed meanwhile.
@@ -68,7 +65,7 @@ function wire() {
   count();
 }
 
-addEventListener("beforeunload", (event) => { if (!submitting && fields().some((f) => controls(f).some(edited))) event.preventDefault(); });
+addEventListener("beforeunload", (event) => { if (!submitting && fields().some(isEdited)) event.preventDefault(); });
 
 let asked = 0, timer = 0;
 async function search() {
@@ -82,7 +79,9 @@ async function search() {
   if (!answer || mine !== asked) return;
   if (answer.redirected || answer.status === 401) { location.assign("/login?to=/settings"); return; }
   if (!answer.ok) return;
-  $("fields").innerHTML = await answer.text();
+  const found = await answer.text();
+  if (mine !== asked || fields().some(isEdited)) return; // edited meanwhile: that is worth more
+  $("fields").innerHTML = found;
   document.querySelectorAll(".tabs a").forEach((a) => a.removeAttribute("aria-current"));
   $("result").replaceChildren();
   history.replaceState(null, "", "/settings?" + query);

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"dialtone/simnet"
+)
+
+// The better server loses nearly a third of all packets each way, for a day; the other is perfect. That is
+// no reason to go there: the line neither moves nor is ever without a registration, and a call works.
+func TestLossyDay(t *testing.T) {
+	for _, transport := range []string{"UDP", "TCP"} {
+		t.Run(transport, func(t *testing.T) {
+			inBench(t, func(b *bench) {
+				x, d := b.desks(1, "SIP_Transport_1_="+transport, "Use_DNS_SRV_1_=Yes")
+				p, a := d[0], b.net.Host(x.ProxyAddr("a", "udp").Addr())
+				b.after(time.Minute)
+				lossy := simnet.Link{Delay: oneWay, Loss: 0.3}
+				b.net.Link(p.host, a, lossy)
+				b.net.Link(a, p.host, lossy)
+				b.after(24 * time.Hour)
+				log := b.transcript()
+				for line := range strings.Lines(log) {
+					if strings.Contains(line, " is down: ") || strings.Contains(line, "server in use is now") || strings.Contains(line, "not registered") {
+						t.Error(line)
+					}
+				}
+				if !strings.Contains(log, "owes an answer") {
+					t.Error("nothing was lost, it seems")
+				}
+				p.dial("600")
+				took := b.within("a call works", 30*time.Second, func() bool { return p.shows("Connected") })
+				t.Logf("%s: connected after %s", transport, took)
+				p.replace()
+				b.after(time.Minute)
+				p.wantHome()
+			})
+		})
+	}
+}

@@ -1,0 +1,114 @@
+package sip
+
+import (
+	"slices"
+	"time"
+
+	sipmsg "github.com/emiago/sipgo/sip"
+)
+
+// maxLeftovers bounds what is remembered; the oldest is given up. Implementation constant.
+const maxLeftovers = 16
+
+// A leftover is a Contact of ours that a registrar may still know, and that is not true any more: its connection
+// is gone, its address has changed, and the registrar could not be told. It is removed with the next REGISTER
+// to each other server, in case they share their memory, and when a line is back there, lest calls for us are
+// sent into the void beside us. The agent keeps them, since a line may be another when it is back.
+type leftover struct {
+	aor    string
+	uri    sipmsg.Uri
+	server Server
+	until  time.Time // it is forgotten by itself
+	told   []Server  // others that have removed it too
+}
+
+// isAt tells whether the leftover is of the registration's address of record and at a server.
+func (r *registration) isAt(o *leftover, s Server) bool { return o.server.same(s) && r.owns(o) }
+
+func (r *registration) owns(o *leftover) bool {
+	uri := r.leg.aor().uri
+	return o.aor == uri.String()
+}
+
+// leaveBehind notes a Contact that stays at a server.
+func (r *registration) leaveBehind(uri sipmsg.Uri, s Server, until time.Time) {
+	r.removed(s, uri)
+	a, aor := r.leg.ln.a, r.leg.aor().uri
+	if len(a.leftovers) == maxLeftovers {
+		a.leftovers = slices.Delete(a.leftovers, 0, 1)
+	}
+	a.leftovers = append(a.leftovers, leftover{aor: aor.String(), uri: uri, server: s, until: until})
+}
+
+// removed notes that a server does not know a Contact any more.
+func (r *registration) removed(s Server, uri sipmsg.Uri) {
+	a := r.leg.ln.a
+	a.leftovers = slices.DeleteFunc(a.leftovers, func(o leftover) bool { return sameContact(&o.uri, &uri) && r.isAt(&o, s) })
+}
+
+// leftAt are the Contacts to be removed with a REGISTER to a server: the leftovers, and what is bound there, or at
+// a server that cannot be told, for the new one takes its place.
+func (r *registration) leftAt(s Server) (list []sipmsg.Uri) {
+	add := func(uri sipmsg.Uri) {
+		if !slices.ContainsFunc(list, func(u sipmsg.Uri) bool { return sameContact(&u, &uri) }) {
+			list = append(list, uri)
+		}
+	}
+	for i := range r.leg.ln.a.leftovers {
+		if o := &r.leg.ln.a.leftovers[i]; r.owns(o) && !slices.ContainsFunc(o.told, s.same) {
+			add(o.uri)
+		}
+	}
+	if r.bound.Host != "" && (r.server.same(s) || r.leg.isDown(r.server)) {
+		add(r.bound)
+	}
+	return list
+}
+
+// lastLeft is the server of the newest leftover.
+func (r *registration) lastLeft() (s Server) {
+	for i := range r.leg.ln.a.leftovers {
+		if o := &r.leg.ln.a.leftovers[i]; r.owns(o) {
+			s = o.server
+		}
+	}
+	return s
+}
+
+// swept notes that a server has taken a REGISTER, and what came with it.
+func (r *registration) swept(t *registerTry) {
+	a := r.leg.ln.a
+	gone := func(o *leftover) bool {
+		return slices.ContainsFunc(t.removed, func(u sipmsg.Uri) bool { return sameContact(&u, &o.uri) })
+	}
+	a.leftovers = slices.DeleteFunc(a.leftovers, func(o leftover) bool {
+		return r.isAt(&o, t.server) && (gone(&o) || sameContact(&o.uri, &t.sent))
+	})
+	for i := range a.leftovers {
+		if o := &a.leftovers[i]; r.owns(o) && gone(o) {
+			o.told = append(o.told, t.server)
+		}
+	}
+}
+
+// forgetLeftovers drops those that have expired.
+func (a *Agent) forgetLeftovers(now time.Time) {
+	a.leftovers = slices.DeleteFunc(a.leftovers, func(o leftover) bool { return passed(now, o.until) })
+}
+
+// takenAway says that a registrar has removed our Contact at our wish. If it shares its memory with others, and
+// the Contact is that of a registration that stays, as by UDP, it is not known there either any more.
+func (r *registration) takenAway(now time.Time) {
+	a := r.leg.ln.a
+	for _, ln := range a.lines {
+		for _, l := range ln.legs() {
+			for _, o := range l.registrations() {
+				if o == r || o.leaving || !o.valid(now) || o.refreshAt.IsZero() || !sameContact(&o.bound, &r.bound) {
+					continue
+				}
+				o.refreshAt = earliest(o.refreshAt, now.Add(returnTime)) // and once for all that are removed together
+				a.agenda.set(o)
+			}
+		}
+	}
+}
