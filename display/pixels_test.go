@@ -62,13 +62,14 @@ func TestNothingOverlaps(t *testing.T) {
 func TestReasonsInPixels(t *testing.T) {
 	p := NewPainter()
 	lines := []phone.LineView{line(1, "1001", phone.LineRegistered)}
-	soft := [4]string{"Redial", "", "", "Close"}
+	// The widest labels a phone has then (phone/soft.go).
+	soft, idle, talking := [4]string{"Redial", "New call", "Resume", "Cancel"}, [4]string{"Redial", "Missed", "DND", "New call"}, [4]string{"Hold", "New call", "Swap", "End call"}
 	for _, r := range phone.Reasons() {
 		for _, size := range append([]screenSize{{112, 56}}, pixelScreens...) {
 			for _, v := range []phone.View{
 				{Showing: phone.ShowFailed, Network: true, Lines: lines, Line: 1, Why: r, Peer: "1002", Soft: soft},
-				{Showing: phone.ShowIdle, Network: true, Lines: lines, Line: 1, Notice: r, Soft: soft, Missed: 1, MissedPeer: "1002"},
-				{Showing: phone.ShowTalking, Network: true, Lines: lines, Line: 1, Notice: r, Soft: soft, Peer: "1002"},
+				{Showing: phone.ShowIdle, Network: true, Lines: lines, Line: 1, Notice: r, Soft: idle, Missed: 1, MissedPeer: "1002"},
+				{Showing: phone.ShowTalking, Network: true, Lines: lines, Line: 1, Notice: r, Soft: talking, Peer: "1002"},
 			} {
 				var read []string
 				for v.Page = range 4 { // eight seconds
@@ -79,7 +80,7 @@ func TestReasonsInPixels(t *testing.T) {
 						if !w.at.In(image.Rect(0, 0, size.width, size.height)) {
 							t.Errorf("%v on %v, %s: %q leaves the screen: %v", r, size, v.Showing, w.text, w.at)
 						}
-						if !slices.Contains([]string{"1001", "1002", "Redial", "Close", "Connected", "0:00"}, w.text) && (w.text != r.Title || !slices.Contains(read, r.Title)) {
+						if !isLabel(w.text, v.Soft) && !slices.Contains([]string{"1001", "1002", "Connected", "0:00"}, w.text) && (w.text != r.Title || !slices.Contains(read, r.Title)) {
 							read = append(read, w.text)
 						}
 					}
@@ -89,6 +90,32 @@ func TestReasonsInPixels(t *testing.T) {
 				}
 				if !strings.Contains(strings.Join(read, " "), r.Hint) {
 					t.Errorf("%v on %v, %s: the hint is not whole: %q", r, size, v.Showing, read)
+				}
+			}
+		}
+	}
+}
+
+// isLabel reports whether a text is one of the labels, whole or without the word "call".
+func isLabel(text string, labels [4]string) bool {
+	return slices.ContainsFunc(labels[:], func(label string) bool { return text == label || text == strings.TrimSuffix(label, " call") })
+}
+
+// The soft keys of a phone are readable to the last letter.
+func TestLabelsAreWhole(t *testing.T) {
+	p := NewPainter()
+	for _, s := range scenes() {
+		for _, size := range append([]screenSize{{smallWidth, smallHeight}, {largeWidth, largeHeight}}, allSizes...) {
+			if size.width < smallWidth || size.height < smallHeight {
+				continue // as a character LCD, which has none
+			}
+			var read []string
+			for _, w := range texts(p, s.view, size.width, size.height) {
+				read = append(read, w.text)
+			}
+			for _, label := range s.view.Soft {
+				if label != "" && !slices.ContainsFunc(read, func(text string) bool { return isLabel(text, [4]string{label}) }) {
+					t.Errorf("%s on %v: the label %q is not whole: %q", s.name, size, label, read)
 				}
 			}
 		}
