@@ -139,6 +139,8 @@ func TestSaysWhatMatters(t *testing.T) {
 		"two calls":                      {"Ann Smith", "On hold"},
 		"three calls, muted, hands-free": {"Ann Smith", "Jürgen Müller"},
 		"missed calls, looked through":   {"Missed calls", "2/4", "Ann Smith", "3 h", "(3) 5 min"},
+		"received calls, looked through": {"Received calls", "1/2", "Jürgen Müller", "3 h"},
+		"placed calls, looked through":   {"Placed calls", "1/3", "004930123456", "(2) 5 min"},
 		"an empty list":                  {"No entries"},
 		"no network":                     {"No network"},
 	} {
@@ -162,6 +164,22 @@ func TestSaysWhatMatters(t *testing.T) {
 	// The alphabets of Europe are shown as they are where there is a font for them.
 	if all := texts(p, phone.View{Showing: phone.ShowIncoming, Name: "Щукин Ö", Peer: "1"}, 320, 240); !slices.ContainsFunc(all, func(w written) bool { return w.text == "Щукин Ö" }) {
 		t.Errorf("a name is not written as it is: %v", all)
+	}
+}
+
+// Which calls a list is of is seen beside each of its entries.
+func TestListsLookDifferent(t *testing.T) {
+	entry := []phone.ListEntry{{Peer: "1002", Line: 1, Count: 1}}
+	icons := make(map[icon]bool)
+	for _, kind := range []phone.ListKind{phone.ListMissed, phone.ListReceived, phone.ListPlaced} {
+		e := content(phone.View{Showing: phone.ShowList, List: phone.ListView{Kind: kind, Entries: entry}}).list[0]
+		icons[e.icon] = true
+		if (e.mood == bad) != (kind == phone.ListMissed) {
+			t.Errorf("an entry of %s calls has mood %d", kind, e.mood)
+		}
+	}
+	if len(icons) != 3 {
+		t.Errorf("three lists have the icons %v", icons)
 	}
 }
 

@@ -118,6 +118,8 @@ func scenes() []scene {
 		{"missed calls, looked through", play(one, "missed sip:reception@example.test; wait 23h; missed 1002 Ann Smith; wait 175m; "+
 			"missed 004930123456; missed 004930123456; missed 004930123456; wait 300s; missed 1003 Jürgen Müller; press down down")},
 		{"a long list", play(one, many+"press down"+strings.Repeat(" down", 19))},
+		{"received calls, looked through", play(one, "in 6 1 1003 Jürgen Müller; lift; replace; wait 3h; in 2 1 1002 Ann Smith; lift; replace; press down right")},
+		{"placed calls, looked through", play(one, "wait 3h; dial 1002; press end; dial 1002; press end; wait 5m; dial 004930123456; press end; press down left")},
 		{"an empty list", play(one, "press down")},
 		{"a very long name", play(one, "in 2 1 sip:maximilian.alexander.hohenstein@example.test Maximilian Alexander Freiherr von und zu Hohenstein; lift; wait 83m")},
 	}
