@@ -166,6 +166,8 @@ func (p *panel) others(v phone.View) {
 				p.calls = append(p.calls, entry{icon: iconBell, mood: busy, left: name, right: "Ringing"})
 			}
 			told = true
+		case c.State == phone.StateConnected: // the one talked in, while another is looked at
+			p.calls = append(p.calls, entry{icon: iconHandset, mood: good, left: name, right: callWord(c)})
 		default:
 			p.calls = append(p.calls, entry{icon: iconHold, mood: wait, left: name, right: callWord(c)})
 		}

@@ -183,6 +183,15 @@ func TestListsLookDifferent(t *testing.T) {
 	}
 }
 
+// Who looks at another call sees that the one he talks in is not on hold.
+func TestLookingAtAnotherCall(t *testing.T) {
+	i := slices.IndexFunc(scenes(), func(s scene) bool { return s.name == "two calls, the other looked at" })
+	want := entry{icon: iconHandset, mood: good, left: "Ann Smith", right: "1:12"}
+	if got := content(scenes()[i].view).calls; len(got) != 1 || got[0] != want {
+		t.Errorf("the other calls are %+v, want %+v", got, want)
+	}
+}
+
 // A picture that was given away is not changed by the next one.
 func TestPicturesAreIndependent(t *testing.T) {
 	p := NewPainter()
