@@ -41,9 +41,9 @@ func scenes() []scene {
 		held     = "in 6 1 1003 Jürgen Müller; lift; wait 128s; in 2 1 1002 Ann Smith; press soft1; held 6; " // Jürgen on hold, Ann in front
 		heldBoth = "in 6 1 1003 Jürgen Müller; lift; in 4 1 004930123456; press soft1; held 6; press soft2; held 4; "
 	)
-	many := ""
+	var many strings.Builder
 	for n := range 40 {
-		many += fmt.Sprintf("wait %dm; ", 7*(2*(39-n)+1)) + strings.Repeat(fmt.Sprintf("missed 004930%06d; ", (39-n)*4711), 1+(39-n)%3)
+		many.WriteString(fmt.Sprintf("wait %dm; ", 7*(2*(39-n)+1)) + strings.Repeat(fmt.Sprintf("missed 004930%06d; ", (39-n)*4711), 1+(39-n)%3))
 	}
 	return []scene{
 		{"idle, registered", play(one, "")},
@@ -117,7 +117,7 @@ func scenes() []scene {
 		{"two calls, the other looked at", play(one, held+"wait 72s; press down")},
 		{"missed calls, looked through", play(one, "missed sip:reception@example.test; wait 23h; missed 1002 Ann Smith; wait 175m; "+
 			"missed 004930123456; missed 004930123456; missed 004930123456; wait 300s; missed 1003 Jürgen Müller; press down down")},
-		{"a long list", play(one, many+"press down"+strings.Repeat(" down", 19))},
+		{"a long list", play(one, many.String()+"press down"+strings.Repeat(" down", 19))},
 		{"received calls, looked through", play(one, "in 6 1 1003 Jürgen Müller; lift; replace; wait 3h; in 2 1 1002 Ann Smith; lift; replace; press down right")},
 		{"placed calls, looked through", play(one, "wait 3h; dial 1002; press end; dial 1002; press end; wait 5m; dial 004930123456; press end; press down left")},
 		{"an empty list", play(one, "press down")},
