@@ -262,7 +262,6 @@ func (h *host) register(s *served) {
 	for _, b := range r.active() {
 		lines = append(lines, fmt.Sprintf("Contact: <%s>;expires=%s", b.contact, seconds32(b.until.Sub(w.now))))
 	}
-	w.check.registered(w, h, req)
 	s.answer(200, lines...)
 }
 
