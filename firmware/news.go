@@ -234,13 +234,14 @@ func (l *loop) reoffered(ev sip.Reoffer) {
 // Implementation constants.
 const maxOffers = 4 // times a re-INVITE is made anew because the far end's offers come first
 
-// reanswered ends our own hold or resume.
+// reanswered ends our own hold or resume, or what told the far end where we are.
 func (l *loop) reanswered(ev sip.Reanswered) {
 	id := phone.ID(ev.ID)
 	c := l.calls[id]
 	if c == nil {
 		return
 	}
+	c.pending = false
 	ok := ev.Code/100 == 2 && ev.Body != nil && l.adopt(id, ev.Body)
 	var why phone.Reason
 	if !ok {
@@ -248,16 +249,20 @@ func (l *loop) reanswered(ev sip.Reanswered) {
 		c.neg.Withdraw()
 		if ev.Code == 491 && c.theirs && c.offers < maxOffers { // ours is still wanted
 			c.offers++
-			c.theirs = false
-			l.queueSIP(sip.Reinvite{ID: ev.ID, Body: c.neg.Offer(c.wanted)})
+			l.queueSIP(sip.Reinvite{ID: ev.ID, Body: c.offer()})
 			return
 		}
 	}
 	if ok {
-		c.holding = c.wanted
+		c.holding = c.sent
 	}
-	c.asking = false
-	l.tell(phone.HoldDone{ID: id, On: c.wanted, OK: ok, Why: why})
+	if c.asking && c.sent == c.wanted {
+		c.asking = false
+		l.tell(phone.HoldDone{ID: id, On: c.sent, OK: ok, Why: why})
+	}
+	if c.again {
+		l.offerAgain(id, c)
+	}
 }
 
 // voiceNews translates one event of the media engine.

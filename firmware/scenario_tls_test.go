@@ -76,6 +76,9 @@ func TestIdentityMoves(t *testing.T) {
 				}
 				p.wantScreen("it is registered", "Ready")
 				wantShown(t, p.status().Lines[0])
+				if b.after(0); !p.set.brain.View().Lines[0].Backup {
+					t.Error("the screen is not told that this is a backup")
+				}
 				p.do(web.Call{To: "601"})
 				b.within("a call goes by the second", time.Second, func() bool { return p.shows("Connected") })
 				if via := p.status().Calls[0].Via; via != "tls:10.0.0.12:5061" {

@@ -7,7 +7,7 @@ import "time"
 // or about to be. On-hook none is in hand.
 
 // front is the call the screen is about: the one looked at, else the one in hand; on-hook the one that
-// rings, else the one left on hold last.
+// rings, else the one left on hold last, unless a number is being typed.
 func (p *Phone) front() *call {
 	switch {
 	case p.look != nil:
@@ -17,6 +17,9 @@ func (p *Phone) front() *call {
 	}
 	if c := p.waiting(); c != nil {
 		return c
+	}
+	if p.dial.Number() != "" {
+		return nil
 	}
 	return p.onHold()
 }

@@ -9,7 +9,9 @@ import (
 type Showing string
 
 const (
-	ShowIdle     Showing = "idle"     // on-hook, or a handset left lifted after a call; Digits may hold a number typed so far
+	// On-hook, or a handset left lifted after a call. Digits may hold a number typed so far; while they do
+	// there may be Calls on hold.
+	ShowIdle     Showing = "idle"
 	ShowDialing  Showing = "dialing"  // off-hook, a number is being dialed
 	ShowCalling  Showing = "calling"  // asked for, the other telephone does not ring yet
 	ShowRinging  Showing = "ringing"  // the other telephone rings
