@@ -70,7 +70,7 @@ type served struct {
 
 // receive takes in what the phone has sent.
 func (h *host) receive(p path, v Verdict) {
-	if h.fault == silent {
+	if h.fault == silent || h.mute && v.Request != nil && v.Request.Method == sipmsg.OPTIONS {
 		return
 	}
 	if v.Response != nil {

@@ -191,6 +191,7 @@ type host struct {
 	lossy   time.Time // when it lost packets last
 	delay   time.Duration
 	late    time.Duration // added by being slow
+	mute    bool          // it drops OPTIONS, as some do
 	loss    int           // percent of datagrams
 	after   int           // seconds of Retry-After in its 503
 	epoch   int           // counts the deaths of its connections
