@@ -159,6 +159,7 @@ func (l *ServerList) Down(s Server, now time.Time, cause string) bool {
 	was := e.Up
 	l.downs++
 	e.Up, e.Since, e.Cause, e.down, e.failed, e.suspect, e.Until = false, now, cause, l.downs, true, false, time.Time{}
+	e.pongs = false // it may be another program when it is back
 	return was
 }
 
