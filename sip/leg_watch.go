@@ -250,7 +250,7 @@ func (w *watch) judge(now time.Time) {
 		w.options(now, watchPace)
 	case !w.server.Transport.reliable() && w.tx != nil && w.tx.sends+w.unheard < l.servers.Enough(w.server):
 		w.verdictAt = now.Add(watchPace) // one repetition is on its way still
-	case w.kind == watchUse && e.options == optionsUnknown:
+	case w.kind == watchUse && e.options == optionsUnknown && !e.pongs: // whoever answers pings is missed when they are not
 		w.confirm(now)
 	default:
 		w.dead(now)
@@ -433,7 +433,7 @@ func (l *leg) hearsFrom(now time.Time, f *flow) {
 		if s.Addr == f.Remote && s.Transport == f.Transport && (s.Transport == UDP || s.TLSName == f.tlsName) {
 			l.servers.Heard(s, now, 0, 0)
 			if w := l.watchOf(s); w != nil && w.kind == watchUse && w.pinged {
-				l.servers.Habit(s, optionsAnswered) // whoever answers pings is missed when they are not
+				l.servers.Ponged(s)
 				w.alive(now)
 			}
 		}

@@ -36,7 +36,6 @@ type callInfo struct {
 	answered time.Time
 	heard    bool // a provisional response came
 	end      Ended
-	legs     int
 }
 
 func (k *checks) init(w *world) {
@@ -126,7 +125,11 @@ func (k *checks) notStuck(w *world, l *leg) {
 		k.stuck[l] = w.now // the time counts from when one could be reached
 		return
 	}
-	limit := 64*t.T1 + t.RegRetryLongIntvl*11/10 + time.Second
+	interval := max(t.RegRetryIntvl, t.RegRetryIntvlCap) // of silence
+	if r.code != 0 {
+		interval = max(interval, t.RegRetryLongIntvl) // of a refusal; the longest Retry-After is shorter
+	}
+	limit := 64*t.T1 + interval*11/10 + time.Second
 	if w.now.Sub(since) > limit {
 		w.violated("leg %s is not registered and does nothing for %s: %s %d %s, retry %v refresh %v starved %v", l.name, w.now.Sub(since), r.state, r.code, r.cause, r.retryAt, r.refreshAt, r.starved)
 	}
@@ -218,12 +221,6 @@ func (k *checks) noStorm(w *world) {
 		w.violated("%d requests in a minute, more than %d", len(k.asked), most)
 	}
 }
-
-// opened looks at a new connection.
-func (k *checks) opened(w *world) {}
-
-// registered looks at a registrar after it has taken in a REGISTER.
-func (k *checks) registered(w *world, h *host, req *sipmsg.Request) {}
 
 // refuses notes what a server that is of no use answers to a BYE.
 func (k *checks) refuses(w *world, req *sipmsg.Request, code int) {

@@ -44,6 +44,7 @@ func newWorld(seed uint64) *world {
 func (w *world) drawHosts(transport string) {
 	port := defaultPort(Transport(strings.ToLower(transport)))
 	shared := w.newRegistrar()
+	mute := w.chance(10)
 	for i := range w.knobs.servers + w.knobs.alternate {
 		h := &host{
 			w: w, name: string(rune('a' + i)), addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(1 + i)}), port),
@@ -53,6 +54,7 @@ func (w *world) drawHosts(transport string) {
 		if !w.knobs.shared || i >= w.knobs.servers {
 			h.db = w.newRegistrar()
 		}
+		h.mute = mute && w.chance(70)
 		w.hosts = append(w.hosts, h)
 	}
 	w.far = &farEnd{w: w, addr: netip.MustParseAddrPort("10.0.9.9:5060"), delay: w.between(time.Millisecond, 30*time.Millisecond), merges: w.chance(70)}

@@ -22,9 +22,9 @@ type fleet struct {
 	plan    happenings
 	order   uint64
 	up      map[netip.AddrPort]bool
-	resets  bool // a server that is down refuses, and its connections are reset; else it is silent
-	perSec  []int // REGISTERs a living server got, repeated ones and those with credentials too
-	opens   []int // connections tried
+	resets  bool                   // a server that is down refuses, and its connections are reset; else it is silent
+	perSec  []int                  // REGISTERs a living server got, repeated ones and those with credentials too
+	opens   []int                  // connections tried
 	perHost map[netip.AddrPort]int // phones registered there last
 }
 

@@ -70,7 +70,7 @@ type served struct {
 
 // receive takes in what the phone has sent.
 func (h *host) receive(p path, v Verdict) {
-	if h.fault == silent {
+	if h.fault == silent || h.mute && v.Request != nil && v.Request.Method == sipmsg.OPTIONS {
 		return
 	}
 	if v.Response != nil {
@@ -262,7 +262,6 @@ func (h *host) register(s *served) {
 	for _, b := range r.active() {
 		lines = append(lines, fmt.Sprintf("Contact: <%s>;expires=%s", b.contact, seconds32(b.until.Sub(w.now))))
 	}
-	w.check.registered(w, h, req)
 	s.answer(200, lines...)
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -160,7 +161,10 @@ func (w *world) settling() time.Duration {
 	if w.knobs.form != "static" {
 		d += max(w.zone.ttl, minTTL) + askLimit + maxNegative
 	}
-	d += l.FallbackIntvl + 2*max(l.ProbeIntvl, time.Second) + time.Duration(l.GoodProbes)*6*time.Second
+	if slices.ContainsFunc(w.hosts, func(h *host) bool { return h.mute }) {
+		d += confirmTime + l.FallbackIntvl // only a REGISTER tells whether one that drops OPTIONS is back
+	}
+	d += l.FallbackIntvl*11/10 + 2*max(l.ProbeIntvl, time.Second) + time.Duration(l.GoodProbes)*6*time.Second
 	if l.ProbeIntvl == 0 {
 		d += 2*l.Expires + 2*l.FallbackIntvl
 	}
