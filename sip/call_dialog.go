@@ -24,7 +24,7 @@ type inDialog struct {
 }
 
 // Implementation constants.
-const maxMoves = 3 // servers one request inside a call is tried at
+const maxMoves = 6 // servers one request inside a call is tried at
 
 // say sends a request in the call's dialog.
 func (c *call) say(now time.Time, method sipmsg.RequestMethod, kind string, body []byte) *inDialog {
