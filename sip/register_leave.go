@@ -197,9 +197,22 @@ func (u *unbinding) response(now time.Time, tx *clientTx, resp *sipmsg.Response)
 			r.refreshAt, r.retryAt = time.Time{}, time.Time{}
 			r.ask(now, r.server).alone = true
 		}
+	default:
+		u.untold(now)
 	}
 }
 
-func (u *unbinding) failed(_ time.Time, tx *clientTx, _ int, cause string) {
+func (u *unbinding) failed(now time.Time, tx *clientTx, _ int, cause string) {
 	u.r.leg.ln.logf("%s could not be told that it is not used any more: %s", where(tx.server.Transport, tx.server.Addr), cause)
+	u.untold(now)
+}
+
+// untold lets the server that knows us now remove the Contact soon, in case it shares the other one's memory.
+func (u *unbinding) untold(now time.Time) {
+	r := u.r
+	if r.leaving || r.refreshAt.IsZero() || sameContact(&u.contact, &r.bound) {
+		return
+	}
+	r.refreshAt = earliest(r.refreshAt, now.Add(returnTime))
+	r.leg.ln.a.agenda.set(r)
 }
