@@ -88,9 +88,10 @@ func (r *inDialog) response(now time.Time, tx *clientTx, resp *sipmsg.Response) 
 		l.session(r.method).learn(resp, false)
 	}
 	r.tx = nil
-	if l.refuses(code) && l.servers.Rank(tx.server) >= 0 {
+	if l.refuses(code) {
 		after, _ := seconds(resp, "Retry-After")
 		l.unwilling(now, tx.server, "it answers "+strconv.Itoa(code), after)
+		r.d.dead = tx.server
 		if r.elsewhere(now, tx) {
 			return
 		}
