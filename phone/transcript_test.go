@@ -316,7 +316,7 @@ func summary(v View) string {
 		}
 	}
 	if v.Showing == ShowList {
-		word(true, "%q", v.List.Title)
+		word(true, "%s %q", v.List.Kind, v.List.Title)
 		for i, e := range v.List.Entries {
 			word(true, "%s%s/%d(%d, %v)", map[bool]string{true: "*"}[i == v.List.Selected], e.Peer, e.Line, e.Count, e.Ago)
 		}

@@ -79,8 +79,18 @@ type CallView struct {
 	Front      bool          // the one in hand: it is talked in, or the user looks at it
 }
 
+// A ListKind is what calls a list is of.
+type ListKind string
+
+const (
+	ListMissed   ListKind = "missed"
+	ListReceived ListKind = "received"
+	ListPlaced   ListKind = "placed"
+)
+
 // A ListView is a list with one entry chosen, newest first.
 type ListView struct {
+	Kind     ListKind
 	Title    string // "Missed calls", at most 16 characters
 	Entries  []ListEntry
 	Selected int // index of Entries, 0 when there are none

@@ -127,7 +127,9 @@ func (f *flow) notify() {
 // dial opens the connection and stays with it until it has ended.
 func (f *flow) dial(o sip.Open, base *tls.Config) {
 	defer f.forget()
-	raw, err := f.connect(o.Local, unmap(o.Remote))
+	ctx, cancel := context.WithTimeout(f.ctx, dialTimeout)
+	raw, err := f.t.cfg.Net.Dial(ctx, o.Local, unmap(o.Remote))
+	cancel()
 	if err != nil {
 		f.tell(err)
 		return
@@ -144,18 +146,6 @@ func (f *flow) dial(o sip.Open, base *tls.Config) {
 		return
 	}
 	f.run(raw, conn)
-}
-
-// connect dials. A source port that is taken does not stop a call: any other one is used then.
-func (f *flow) connect(local, remote netip.AddrPort) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(f.ctx, dialTimeout)
-	defer cancel()
-	conn, err := f.t.cfg.Net.Dial(ctx, local, remote)
-	if local.Port() != 0 && (errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.EADDRNOTAVAIL)) {
-		f.t.cfg.Log.Info("the source port is taken, using any", "local", local, "remote", remote)
-		conn, err = f.t.cfg.Net.Dial(ctx, netip.AddrPortFrom(local.Addr(), 0), remote)
-	}
-	return conn, err
 }
 
 // run reads and writes an open connection until it ends. conn is raw, or TLS on top of it.
