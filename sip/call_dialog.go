@@ -24,7 +24,7 @@ type inDialog struct {
 }
 
 // Implementation constants.
-const maxMoves = 3 // servers one request inside a call is tried at
+const maxMoves = 6 // servers one request inside a call is tried at
 
 // say sends a request in the call's dialog.
 func (c *call) say(now time.Time, method sipmsg.RequestMethod, kind string, body []byte) *inDialog {
@@ -88,9 +88,10 @@ func (r *inDialog) response(now time.Time, tx *clientTx, resp *sipmsg.Response) 
 		l.session(r.method).learn(resp, false)
 	}
 	r.tx = nil
-	if l.refuses(code) && l.servers.Rank(tx.server) >= 0 {
+	if l.refuses(code) {
 		after, _ := seconds(resp, "Retry-After")
 		l.unwilling(now, tx.server, "it answers "+strconv.Itoa(code), after)
+		r.d.dead = tx.server
 		if r.elsewhere(now, tx) {
 			return
 		}

@@ -33,6 +33,7 @@ type flow struct {
 	state   flowState
 	waiting []*clientTx // requests that go out once it is open
 
+	begun    time.Time // when it was first asked for
 	openBy   time.Time // while opening
 	accepted bool      // the peer has taken the connection and owes its part of the TLS handshake
 	patience time.Duration
@@ -67,7 +68,7 @@ func (a *Agent) flowTo(now time.Time, ln *line, t Transport, s Server, timeout t
 		f.port = lo + uint16(a.randomIndex(n))
 	}
 	a.flowKeys[key] = f
-	f.patience, f.openBy = timeout, now.Add(timeout)
+	f.begun, f.patience, f.openBy = now, timeout, now.Add(timeout)
 	f.open()
 	a.agenda.set(f)
 	return f

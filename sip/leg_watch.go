@@ -531,7 +531,7 @@ func (l *leg) settleOn(now time.Time, s Server) {
 	}
 	l.binding, l.bound = s, true
 	l.ln.logf("server in use is now %s", where(s.Transport, s.Addr))
-	l.promote()
+	l.promote(now)
 	l.reg.moved(now)
 	l.attend(now)
 	l.reroute()

@@ -301,12 +301,23 @@ func (k *checks) ended(w *world, e Ended, c *callInfo) {
 // each of the servers it may be tried at.
 func (k *checks) hangs(w *world, c *callInfo) {
 	ended := w.now
+	var known []Server // that the phone takes to be up, and may send a BYE to
+	for _, ln := range w.agent.lines {
+		for _, l := range ln.legs() {
+			for _, e := range l.servers.Entries() {
+				if e.Up {
+					known = append(known, e.Server)
+				}
+			}
+		}
+	}
 	w.after(maxMoves*w.cfg.Timers.F+64*w.cfg.Timers.T1, func() {
 		for _, l := range w.far.legs {
 			if l.callID != c.callID || l.state != legUp {
 				continue
 			}
-			if h := w.reachableSince(ended); h != nil && !k.refused[l.callID] {
+			i := slices.IndexFunc(known, func(s Server) bool { h := w.hostAt(s.Addr); return h != nil && h.goodSince(ended) })
+			if h := w.reachableSince(ended); h != nil && i >= 0 && !k.refused[l.callID] {
 				w.violated("the far end is in call %s still, which ended %s ago, though %s could be reached", l.callID, w.now.Sub(ended), h.name)
 			}
 			l.end()

@@ -136,6 +136,9 @@ func (r *registration) restart(now time.Time, own netip.Addr) {
 		if t.sent.Host != "" {
 			r.leaveBehind(t.sent, t.server, now.Add(r.expires)) // it may arrive yet
 		}
+		if t.home {
+			r.leg.rewatch(now, t.server)
+		}
 	}
 	r.under, r.late = nil, nil
 	r.begin(now)
