@@ -78,6 +78,9 @@ func partyTo(h *sipmsg.ToHeader) party {
 	return party{h.DisplayName, *h.Address.Clone(), tag}
 }
 
+// quotedPair is RFC 3261 section 25.1.
+var quotedPair = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
 // quoteName makes a display name fit between quotes.
 func quoteName(s string) string {
 	s = strings.Map(func(r rune) rune {
@@ -86,7 +89,7 @@ func quoteName(s string) string {
 		}
 		return r
 	}, s)
-	return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s)
+	return quotedPair.Replace(s)
 }
 
 // unquoteName is the inverse of quoteName.
