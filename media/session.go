@@ -175,7 +175,8 @@ func (s *session) receive(now time.Time, from netip.AddrPort, datagram []byte, h
 		r.events, r.n = s.digits.push(now, h.Timestamp, h.Marker, payload)
 		return r
 	}
-	if l == nil { // comfort noise: our own silence is as comfortable
+	if l == nil {
+		s.jitter.PushNoise(h.SequenceNumber, h.Timestamp, payload)
 		return r
 	}
 	s.reception.voice(now, h.Timestamp)
