@@ -12,12 +12,10 @@ const (
 	ringReach   = ringSamples - 2*maxPayload // how far from playout a packet may be
 	aheadMost   = 4 * maxPayload             // of what is ready to be played
 	fillChunk   = 160                        // taken from the ring at once
-	skipMost    = 40 * samplesMS             // a packet late by less is played without what was missed
-	skipAfter   = sampleRate                 // from one such skip to the next
 	dryAfter    = 200 * samplesMS            // nothing to play for so long: the next packet waits for its delay
 	jumpEarly   = 200                        // ms before every other packet of late: the far end's clock jumped
 	jumpLate    = 10_000                     // ms after them: the same
-	floodAbove  = 1000                       // ms above the target in hand: skip to the target
+	floodAbove  = 400                        // ms above the target in hand: skip to the target
 	outageLeast = 60                         // ms that a pull comes late when the sound device has stood still
 	lossMemory  = 400                        // packets the share of gaps is averaged over
 	lossLook    = 0.007                      // share of gaps above which the next packet is waited for
@@ -63,6 +61,7 @@ type Jitter struct {
 	origin time.Time
 	zero   int64 // timestamp from which relative delays are counted, as from origin: they stay small
 	window delayWindow
+	drift  clockDrift
 	target float64 // relative delay to play at, in ms
 	latest float64 // relative delay of the last packet
 	losses float64 // share of packets that did not come in time
@@ -76,12 +75,11 @@ type Jitter struct {
 	noising    bool               // comfort noise is played
 	comfort    comfort
 	conceal    concealer
-	sinceSkip,
-	sinceScale int // samples
-	noise   float64 // mean square of pauses
-	pulled  float64 // when the next pull is due, in ms
-	played  float64 // relative delay of what was played last, in ms
-	scratch [maxPayload]int16
+	sinceScale int     // samples since the last step
+	noise      float64 // mean square of pauses
+	pulled     float64 // when the next pull is due, in ms
+	played     float64 // relative delay of what was played last, in ms
+	scratch    [maxPayload]int16
 
 	stats JitterStats
 }
@@ -109,7 +107,7 @@ type JitterStats struct {
 
 // NewJitter returns an empty buffer.
 func NewJitter(d Decoder) *Jitter {
-	j := &Jitter{Decoder: d, length: 20 * samplesMS, sinceSkip: skipAfter}
+	j := &Jitter{Decoder: d, length: 20 * samplesMS}
 	j.ahead = j.aheadStore[:0]
 	return j
 }
@@ -119,7 +117,7 @@ func (j *Jitter) Reset() {
 	j.state, j.stalled, j.jumping, j.noising = jitterIdle, 0, false, false
 	j.pauseAt, j.pauseEnd, j.gapEnd = 0, 0, 0
 	j.comfort.on = false
-	j.window = delayWindow{}
+	j.window, j.drift = delayWindow{}, clockDrift{}
 	clear(j.have[:])
 }
 
@@ -214,14 +212,16 @@ func (j *Jitter) observe(now time.Time, at int64) {
 	if j.origin.IsZero() {
 		j.origin = now
 	}
-	relative := j.clock(now) - float64(at-j.zero)/samplesMS
+	ms := j.clock(now)
+	relative := ms - float64(at-j.zero)/samplesMS - j.drift.at(ms)
 	if early := j.window.least() - relative; early > jumpEarly || early < -jumpLate {
-		j.window = delayWindow{} // no network is so quick all at once: the far end's clock jumped
+		j.window, j.drift = delayWindow{}, clockDrift{} // no network is so quick all at once: the far end's clock jumped
 	}
 	j.latest = relative
+	j.drift.learn(ms, relative)
 	j.window.add(relative)
 	j.window.revise(j.target)
-	j.target = j.window.best()
+	j.target = j.window.best(j.losses)
 	if j.losses > lossLook { // the packet after a lost one is to be in hand when that is missed
 		look := min(float64(j.length)/samplesMS, lookMost)
 		j.target = max(j.target, j.window.least()+j.window.spread(lookShare, lookSpread)+look)
@@ -233,7 +233,7 @@ func (j *Jitter) clock(now time.Time) float64 { return millis(now.Sub(j.origin))
 
 // delay is the relative delay of the next sample when it is played at now.
 func (j *Jitter) delay(now float64) float64 {
-	return now - float64(j.play-int64(len(j.ahead))-j.zero)/samplesMS
+	return now - float64(j.play-int64(len(j.ahead))-j.zero)/samplesMS - j.drift.at(now)
 }
 
 // store puts samples into the ring.
@@ -329,7 +329,6 @@ func (j *Jitter) Pull(now time.Time, out []int16) {
 // pull plays a part of a pull, the first of which says how long the whole is.
 func (j *Jitter) pull(ms float64, out []int16, whole int) {
 	n := len(out)
-	j.sinceSkip += n
 	j.sinceScale += n
 	if flood := j.delay(ms) - j.target; flood > floodAbove && int(j.end-j.play) > int(flood*samplesMS) {
 		j.skip(int(flood * samplesMS))
@@ -368,14 +367,7 @@ func (j *Jitter) fill(need int) {
 		if n == 0 {
 			return
 		}
-		if late := j.stalled; late > 0 {
-			j.stalled = 0
-			if late <= skipMost && j.sinceSkip >= skipAfter && j.window.n > windowRecent && int(j.end-j.play) > late {
-				j.skip(late) // the delay stays what it is
-				j.sinceSkip = 0
-				continue
-			}
-		}
+		j.stalled = 0 // what is late is played all the same: the delay grows
 		x := j.scratch[:n]
 		for i := range x {
 			x[i] = j.ring[(j.play+int64(i))&(ringSamples-1)]

@@ -101,7 +101,7 @@ func TestJitterAfterTheSoundDeviceStalled(t *testing.T) {
 	}
 	b.run(150, 250, 1000)
 	b.pull(100)
-	b.hears("long after", 170, 250)
+	b.hears("long after", 210, 250)
 	if s := b.j.Stats(); s.Delay > 100*time.Millisecond {
 		t.Errorf("the delay stays at %v", s.Delay)
 	}

@@ -4,9 +4,10 @@ import "math"
 
 // Implementation constants, in samples.
 const (
-	pitchLeast   = 32  // 250 Hz
-	pitchMost    = 120 // 67 Hz
-	pitchWindow  = 120
+	pitchLeast   = 32                        // 250 Hz
+	pitchMost    = 120                       // 67 Hz
+	pitchWindow  = 80                        // that are compared: a voice does not stay the same for much longer
+	pitchBend    = 6                         // the last such part of a period is bent
 	pastSamples  = 2*pitchMost + pitchWindow // what a concealment looks back at
 	concealHold  = 160                       // repeated at full strength
 	concealFade  = 800                       // then down to nothing
@@ -36,7 +37,7 @@ func (r *repetition) begin(past []float64) {
 	}
 	r.lag = pitch(past, min(pitchLeast, most), most, window)
 	copy(r.period[:r.lag], past[n-r.lag:])
-	overlap := r.lag / 4
+	overlap := r.lag / pitchBend
 	if n < 2*r.lag {
 		overlap = 0
 	}

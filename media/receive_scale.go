@@ -4,7 +4,8 @@ import "math"
 
 // Implementation constants.
 const (
-	scaleLeast   = 20   // samples one step adds or takes
+	scaleLeast   = 20   // samples one step adds or takes in speech, at least
+	scaleFine    = 4    // the same in a pause
 	scaleMost    = 120  // the same
 	scaleLook    = 60   // samples compared
 	scaleFade    = 40   // cross-fade in a pause, where any cut does
@@ -45,7 +46,7 @@ func (j *Jitter) adapt(now float64, n int) {
 		if over >= float64(n)/samplesMS+slackAbove {
 			take += int((over-slackAbove)*samplesMS) / unit * unit
 		}
-		if take < scaleLeast {
+		if take < scaleFine {
 			return
 		}
 		if quiet {
@@ -62,7 +63,7 @@ func (j *Jitter) adapt(now float64, n int) {
 		}
 	case over < -slackBelow:
 		add := int(-over*samplesMS+float64(unit)-1)/unit*unit - fit
-		for add < scaleLeast {
+		for add < scaleFine || !quiet && add < scaleLeast {
 			add += unit
 		}
 		if quiet {
@@ -115,10 +116,10 @@ func (j *Jitter) quiet() bool {
 func (j *Jitter) shorten(most int, like float64, quiet bool) {
 	j.fill(2*scaleMost + scaleLook)
 	have := len(j.ahead)
-	if most = min(most, have/2); most < scaleLeast {
+	if most = min(most, have/2); most < scaleFine || !quiet && most < scaleLeast {
 		return
 	}
-	lag, overlap := most, min(scaleFade, most)
+	lag, overlap := most, min(scaleFade, have-most)
 	if !quiet {
 		best := math.Inf(-1)
 		for l := scaleLeast; l <= most; l++ {
@@ -146,7 +147,7 @@ func (j *Jitter) shorten(most int, like float64, quiet bool) {
 func (j *Jitter) lengthen(most int, like float64, quiet bool) {
 	j.fill(scaleMost)
 	have := len(j.ahead)
-	if most = min(most, have); most < scaleLeast {
+	if most = min(most, have); most < scaleFine || !quiet && most < scaleLeast {
 		return
 	}
 	lag, overlap := most, min(scaleFade, most)

@@ -159,7 +159,7 @@ func TestJitterOnNetworks(t *testing.T) {
 				}
 				return 5 + exp(r, 1) + stall
 			})
-		}(), 0, 25, 60, 0.6},
+		}(), 0, 25, 120, 0.6},
 		{"one in twenty lost", func() trace {
 			r := random(3)
 			tr := steady(n, func(i int) float64 { return 2 })

@@ -9,14 +9,12 @@ const (
 	windowSpan    = 2048 // steps from the quickest to the slowest packet told apart, a power of two
 	windowRecent  = 50   // packets that outvote the rest when all of them say that the path has changed
 
-	lateCost    = 8000.0 // ms of delay that one late packet in one is worth (G.107: 1 % lost costs as much R as 80 ms)
-	delayKnee   = 120.0  // ms of delay above which
-	delayPast   = 4.5    // each one costs so much more (G.107: talkers begin to interrupt each other)
-	bufferLeast = 1.0    // ms above the quickest packet
-	lateMargin  = 1.0    // ms above the best delay, for the tail that has not been seen yet
-	forgetAbove = 300.0  // ms by which every recent packet is early when a storm is forgotten
-	newRoute    = 10.0   // ms by which they are at least when the route is new
-	windowOdd   = 100    // one packet in so many may have been as early before
+	restDelay   = 30.0  // ms from mouth to ear besides network and buffer
+	bufferLeast = 1.0   // ms above the quickest packet
+	lateMargin  = 1.0   // ms above the best delay, for the tail that has not been seen yet
+	forgetAbove = 300.0 // ms by which every recent packet is early when a storm is forgotten
+	newRoute    = 10.0  // ms by which they are at least when the route is new
+	windowOdd   = 100   // one packet in so many may have been as early before
 )
 
 // A delayWindow knows how late packets come: the relative delays (arrival minus timestamp, in ms, of
@@ -126,17 +124,20 @@ func (w *delayWindow) recent() (low, high int32) {
 	return low, high
 }
 
-// best is the relative delay in ms at which playing costs least: the delay itself and the packets that
-// would come too late, at G.107's rate of exchange.
-func (w *delayWindow) best() float64 {
+// best is the relative delay in ms at which a call sounds best by ITU-T G.107, between what delay costs and
+// what packets cost that come too late, when lost (a share) of them never come.
+func (w *delayWindow) best(lost float64) float64 {
 	late := w.n
-	price := lateCost / float64(max(w.n, 1))
-	least, at := 0.0, w.low
+	least, at := math.Inf(1), w.low
 	for d := w.low; d <= w.high; d++ {
-		late -= int(w.counts[d&(windowSpan-1)])
-		delay := float64(d-w.low+1) * windowStep
-		cost := delay + max(0, delay-delayKnee)*delayPast + price*float64(late)
-		if d == w.low || cost < least {
+		n := int(w.counts[d&(windowSpan-1)])
+		if n == 0 {
+			continue
+		}
+		late -= n
+		gone := 100 * (lost + float64(late)/float64(w.n))
+		cost := delayCost[d-w.low+1] + emodelLossMax*gone/(gone+emodelRobust)
+		if cost < least {
 			least, at = cost, d
 		}
 	}
@@ -158,3 +159,11 @@ func (w *delayWindow) spread(share, limit float64) float64 {
 	}
 	return limit
 }
+
+// delayCost is the delay impairment of buffers, by windowStep.
+var delayCost = func() (cost [windowSpan + 1]float64) {
+	for i := range cost {
+		cost[i] = delayImpairment(restDelay + float64(i)*windowStep)
+	}
+	return cost
+}()

@@ -65,7 +65,7 @@ func run(args []string, w io.Writer) error {
 	var out []int16
 	if *matchPath != "" {
 		out, err = readSound(*matchPath)
-	} else if out, _, err = play(t, ref, *phase); err == nil {
+	} else if out, err = play(t, ref, *phase); err == nil {
 		err = writeSound(*outPath, out)
 	}
 	if err != nil {

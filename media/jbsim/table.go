@@ -32,7 +32,7 @@ func printTable(w io.Writer, folder, refPath string, seed uint64) error {
 	for _, t := range traces {
 		fmt.Fprintf(w, "| %s ", t.name)
 		for _, phase := range phases {
-			out, _, err := play(t, ref, phase)
+			out, err := play(t, ref, phase)
 			if err != nil {
 				return err
 			}
