@@ -163,7 +163,9 @@ func (j *Jitter) PushNoise(seq uint16, timestamp uint32, payload []byte) {
 	}
 	j.comfort.describe(payload)
 	if at >= j.newest {
-		j.comfort.from(at)
+		if !j.comfort.on || j.newest >= j.comfort.start { // else it goes on
+			j.comfort.on, j.comfort.start = true, at
+		}
 		if seq == j.seq+1 {
 			j.seq = seq
 		}
@@ -291,10 +293,12 @@ func (j *Jitter) gap() int {
 
 // drop takes n samples out of the ring at play, n at most what was run or is to be left out.
 func (j *Jitter) drop(n int) {
-	for range n {
+	for n > 0 {
 		k := j.play & (ringSamples - 1)
-		j.have[k>>6] &^= 1 << (k & 63)
-		j.play++
+		part := min(n, 64-int(k&63))
+		j.have[k>>6] &^= (1<<part - 1) << (k & 63)
+		j.play += int64(part)
+		n -= part
 	}
 }
 
@@ -330,7 +334,7 @@ func (j *Jitter) Pull(now time.Time, out []int16) {
 func (j *Jitter) pull(ms float64, out []int16, whole int) {
 	n := len(out)
 	j.sinceScale += n
-	if flood := j.delay(ms) - j.target; flood > floodAbove && int(j.end-j.play) > int(flood*samplesMS) {
+	if flood := j.delay(ms) - j.target; flood > floodAbove && j.stalled == 0 && int(j.end-j.play) > int(flood*samplesMS) {
 		j.skip(int(flood * samplesMS))
 	}
 	if j.stalled > dryAfter && j.delay(ms) < j.target-slackBelow { // it goes on when its time has come

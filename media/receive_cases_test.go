@@ -2,7 +2,6 @@ package media
 
 import (
 	"encoding/binary"
-	"math"
 	"testing"
 	"time"
 )
@@ -21,10 +20,13 @@ func newBench(t *testing.T) *bench {
 }
 
 // push sends packet i of the voice at timestamp ts.
-func (b *bench) push(i int, ts uint32) {
+func (b *bench) push(i int, ts uint32) { b.j.Push(b.now, uint16(i), ts, b.payload(i)) }
+
+// payload is packet i of the voice.
+func (b *bench) payload(i int) []byte {
 	payload := make([]byte, 160)
 	muLaw.encodeTo(payload, b.voice[i*160:][:160])
-	b.j.Push(b.now, uint16(i), ts, payload)
+	return payload
 }
 
 func (b *bench) pull(ms int) {
@@ -86,7 +88,7 @@ func TestJitterAfterTheSenderPaused(t *testing.T) {
 		b.run(50, 100, 1000+tt.skip)
 		b.pull(100)
 		b.hears("before the pause", 0, 50)
-		if began := b.hears(tt.name, 51, 100) - 20; began < 2000 || began > 2030 {
+		if began := b.hears(tt.name, 51, 80) - 20; began < 2000 || began > 2030 {
 			t.Errorf("%s: the voice goes on at %d ms, it came at 2000", tt.name, began)
 		}
 	}
@@ -199,22 +201,6 @@ func TestALossIsConcealedAndJoinedSoftly(t *testing.T) {
 		if step := abs(int(heard[i]) - int(heard[i-1])); step > 1700 {
 			t.Fatalf("a step of %d at sample %d", step, i)
 		}
-	}
-}
-
-func TestInventedPeriodsJoin(t *testing.T) {
-	var r repetition
-	past := make([]float64, pastSamples)
-	for i := range past { // nothing periodic: a slope
-		past[i] = float64(50 * i)
-	}
-	r.begin(past)
-	last := r.next()
-	for i := 1; i < r.lag; i++ {
-		last = r.next()
-	}
-	if step := math.Abs(r.next() - last); step > 500 {
-		t.Errorf("a step of %v where a period of %d samples begins again", step, r.lag)
 	}
 }
 

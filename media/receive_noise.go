@@ -54,9 +54,6 @@ func (c *comfort) level(power float64) {
 	c.order, c.gain = 0, math.Sqrt(power)
 }
 
-// from says that the far end is silent from a timestamp on.
-func (c *comfort) from(at int64) { c.on, c.start = true, at }
-
 // covers says whether at is in the far end's silence.
 func (c *comfort) covers(at int64) bool { return c.on && at >= c.start }
 

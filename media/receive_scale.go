@@ -12,7 +12,7 @@ const (
 	quietLook    = 80   // samples that tell a pause from speech
 	quietMost    = 250  // greatest root mean square of a pause, about -42 dBov
 	slackAbove   = 0.25 // ms above the target that is left alone besides the tick
-	slackBelow   = 1.5  // ms below the target that is left alone
+	slackBelow   = 0.5  // ms below the target that is left alone
 	stretchAfter = 160  // samples from one step to the next that adds in speech
 )
 
@@ -98,11 +98,11 @@ func (j *Jitter) quiet() bool {
 	if n < quietLook/2 {
 		return false
 	}
-	var energy float64
+	sum := 0
 	for _, v := range j.ahead[:n] {
-		energy += float64(v) * float64(v)
+		sum += int(v) * int(v)
 	}
-	energy /= float64(n)
+	energy := float64(sum) / float64(n)
 	if j.noise == 0 || energy < j.noise {
 		j.noise += 0.3 * (energy - j.noise)
 	} else {

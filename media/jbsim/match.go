@@ -98,7 +98,7 @@ func (m *matcher) measure(t *trace, out []int16, phase float64) measure {
 			}
 			begun, lag = true, k*blockSize-at
 		}
-		if k*blockSize-lag >= end {
+		if k*blockSize-lag+matchSamples > end {
 			break
 		}
 		if at < 0 {
