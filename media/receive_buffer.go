@@ -481,8 +481,9 @@ func (j *Jitter) invent(n int) {
 	for range n {
 		j.ahead = append(j.ahead, round(j.conceal.forward.next()))
 	}
-	j.stalled += n
-	j.stats.Concealed += samplesTime(n)
+	if j.stalled += n; j.stalled <= dryAfter { // after that it is silence
+		j.stats.Concealed += samplesTime(n)
+	}
 }
 
 // silence plays the far end's silence.

@@ -10,9 +10,14 @@ const (
 	scaleLook    = 60   // samples compared
 	scaleFade    = 40   // cross-fade in a pause, where any cut does
 	quietLook    = 80   // samples that tell a pause from speech
-	quietMost    = 250  // greatest root mean square of a pause, about -42 dBov
+	quietMost    = 250  // greatest root mean square of a pause, about -42 dBov,
+	quietRise    = 8.0  // and so many times the power of the quietest of late
+	noisyMost    = 800  // the same of a pause in a noisy place, about -32 dBov,
+	noisyRise    = 2.0  // which does not rise and fall so much
+	humming      = 0.8  // least correlation of a cut nearby that is preferred in a pause, as it hums
 	slackAbove   = 0.25 // ms above the target that is left alone besides the tick
-	slackBelow   = 0.5  // ms below the target that is left alone
+	slackBelow   = 0.9  // ms below the target that is left alone; less than the margin it has
+	slackShare   = 0.05 // of the buffer, the same: the longer it is, the less a ms tells
 	stretchAfter = 160  // samples from one step to the next that adds in speech
 )
 
@@ -61,7 +66,7 @@ func (j *Jitter) adapt(now float64, n int) {
 				return
 			}
 		}
-	case over < -slackBelow:
+	case over < -slackBelow-slackShare*(j.target-j.window.least()):
 		add := int(-over*samplesMS+float64(unit)-1)/unit*unit - fit
 		for add < scaleFine || !quiet && add < scaleLeast {
 			add += unit
@@ -108,7 +113,8 @@ func (j *Jitter) quiet() bool {
 	} else {
 		j.noise *= 1.002
 	}
-	return energy < 8*j.noise+400 && energy < quietMost*quietMost
+	return energy < quietRise*j.noise+400 && energy < quietMost*quietMost ||
+		energy < noisyRise*j.noise && energy < noisyMost*noisyMost
 }
 
 // shorten takes most samples, or in speech the period of at most so many at which the voice is most like
@@ -120,7 +126,16 @@ func (j *Jitter) shorten(most int, like float64, quiet bool) {
 		return
 	}
 	lag, overlap := most, min(scaleFade, have-most)
-	if !quiet {
+	if quiet {
+		if best := alike(j.ahead[:overlap], j.ahead[lag:]); best < 0 { // a hum would cancel itself: cut less then
+			best = humming
+			for l := max(scaleFine, most-scaleFade); l < most; l++ {
+				if q := alike(j.ahead[:overlap], j.ahead[l:]); q > best {
+					best, lag = q, l
+				}
+			}
+		}
+	} else {
 		best := math.Inf(-1)
 		for l := scaleLeast; l <= most; l++ {
 			if q := alike(j.ahead[:min(scaleLook, have-l)], j.ahead[l:]); q > best+0.0005 {
