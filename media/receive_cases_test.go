@@ -204,6 +204,34 @@ func TestALossIsConcealedAndJoinedSoftly(t *testing.T) {
 	}
 }
 
+// Where packets are lost the one after is waited for, so that both sides of a gap are known.
+func TestTheNextPacketIsWaitedForWhereSomeAreLost(t *testing.T) {
+	b := newBench(t)
+	for i := range 1000 {
+		if i%20 != 7 {
+			b.push(i, uint32(i*160))
+		}
+		if i == 500 {
+			b.j.stats.Concealed = 0
+		}
+		b.pull(20)
+	}
+	s := b.j.Stats()
+	if s.Target < 20*time.Millisecond || s.Delay < 20*time.Millisecond || s.Delay > 26*time.Millisecond {
+		t.Errorf("the delay is %v with a target of %v", s.Delay, s.Target)
+	}
+	if s.Concealed != 25*20*time.Millisecond {
+		t.Errorf("%v concealed for 25 packets lost", s.Concealed)
+	}
+	for i := 1000; i < 4000; i++ { // the network gets well
+		b.push(i%1000, uint32(i*160))
+		b.pull(20)
+	}
+	if s := b.j.Stats(); s.Delay > 8*time.Millisecond {
+		t.Errorf("a minute without loss later the delay is still %v", s.Delay)
+	}
+}
+
 func TestFramePathAllocatesNothing(t *testing.T) {
 	j := NewJitter(muLaw)
 	now := time.Unix(0, 0)
@@ -256,6 +284,25 @@ func BenchmarkReceive(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		j.Push(now, uint16(i), uint32(i*160), payload)
+		for range 4 {
+			j.Pull(now, out)
+			now = now.Add(5 * time.Millisecond)
+		}
+	}
+}
+
+func BenchmarkReceiveWithAFifthLost(b *testing.B) {
+	j := NewJitter(muLaw)
+	now := time.Unix(0, 0)
+	voice := speech(muLaw, 100*160)
+	payload := make([]byte, len(voice))
+	muLaw.encodeTo(payload, voice)
+	out := make([]int16, 40)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if i%5 != 3 {
+			j.Push(now, uint16(i), uint32(i*160), payload[i%100*160:][:160])
+		}
 		for range 4 {
 			j.Pull(now, out)
 			now = now.Add(5 * time.Millisecond)

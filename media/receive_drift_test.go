@@ -8,7 +8,10 @@ import (
 
 // A day at clocks that differ by the most that crystals do: the delay stays where it is, and nothing is lost.
 func TestADayOfDrift(t *testing.T) {
-	const hours = 24
+	hours := 24
+	if underRace {
+		hours = 1
+	}
 	for _, ppm := range []float64{100, -100} {
 		t.Run("", func(t *testing.T) {
 			t.Parallel()

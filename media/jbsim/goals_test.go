@@ -26,8 +26,12 @@ var goals = []struct {
 
 func TestGoalsOnMadeTraces(t *testing.T) {
 	m := newMatcher(companded(speech(5, tracePackets*packetSamples)))
+	last := uint64(103)
+	if underRace {
+		last = 101
+	}
 	for _, goal := range goals {
-		for seed := uint64(101); seed < 104; seed++ {
+		for seed := uint64(101); seed <= last; seed++ {
 			for _, phase := range []float64{3, 13, 10.7} {
 				t.Run(fmt.Sprint(goal.kind, " ", seed, " ", phase), func(t *testing.T) {
 					made, err := generate(goal.kind, seed)

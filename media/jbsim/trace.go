@@ -95,7 +95,7 @@ func readTrace(r io.Reader) (*trace, error) {
 }
 
 func (t *trace) header(line string) error {
-	for _, word := range strings.Fields(line) {
+	for word := range strings.FieldsSeq(line) {
 		if name, ok := strings.CutPrefix(word, "name="); ok {
 			t.name = name
 		} else if skew, ok := strings.CutPrefix(word, "skew_ppm="); ok {
