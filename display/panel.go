@@ -166,6 +166,8 @@ func (p *panel) others(v phone.View) {
 				p.calls = append(p.calls, entry{icon: iconBell, mood: busy, left: name, right: "Ringing"})
 			}
 			told = true
+		case c.State == phone.StateConnected: // the one talked in, while another is looked at
+			p.calls = append(p.calls, entry{icon: iconHandset, mood: good, left: name, right: callWord(c)})
 		default:
 			p.calls = append(p.calls, entry{icon: iconHold, mood: wait, left: name, right: callWord(c)})
 		}
@@ -179,13 +181,20 @@ func (p *panel) others(v phone.View) {
 func (p *panel) listing(v phone.View) {
 	p.state, p.title, p.at = v.List.Title, true, min(max(v.List.Selected, 0), max(len(v.List.Entries)-1, 0))
 	p.empty = "No entries"
+	sign, m := iconMissed, bad
+	switch v.List.Kind {
+	case phone.ListReceived:
+		sign, m = iconIn, good
+	case phone.ListPlaced:
+		sign, m = iconOut, busy
+	}
 	for _, e := range v.List.Entries {
 		name, _ := nameAndNumber(e.Name, e.Peer)
 		when := age(e.Ago)
 		if e.Count > 1 {
 			when = fmt.Sprintf("(%d) %s", e.Count, when)
 		}
-		p.list = append(p.list, entry{icon: iconMissed, mood: bad, left: name, right: when})
+		p.list = append(p.list, entry{icon: sign, mood: m, left: name, right: when})
 	}
 	if n := len(p.list); n > 0 {
 		p.clock = fmt.Sprintf("%d/%d", p.at+1, n)

@@ -62,13 +62,14 @@ func TestNothingOverlaps(t *testing.T) {
 func TestReasonsInPixels(t *testing.T) {
 	p := NewPainter()
 	lines := []phone.LineView{line(1, "1001", phone.LineRegistered)}
-	soft := [4]string{"Redial", "", "", "Close"}
+	// The widest labels a phone has then (phone/soft.go).
+	soft, idle, talking := [4]string{"Redial", "New call", "Resume", "Cancel"}, [4]string{"Redial", "Missed", "DND", "New call"}, [4]string{"Hold", "New call", "Swap", "End call"}
 	for _, r := range phone.Reasons() {
 		for _, size := range append([]screenSize{{112, 56}}, pixelScreens...) {
 			for _, v := range []phone.View{
 				{Showing: phone.ShowFailed, Network: true, Lines: lines, Line: 1, Why: r, Peer: "1002", Soft: soft},
-				{Showing: phone.ShowIdle, Network: true, Lines: lines, Line: 1, Notice: r, Soft: soft, Missed: 1, MissedPeer: "1002"},
-				{Showing: phone.ShowTalking, Network: true, Lines: lines, Line: 1, Notice: r, Soft: soft, Peer: "1002"},
+				{Showing: phone.ShowIdle, Network: true, Lines: lines, Line: 1, Notice: r, Soft: idle, Missed: 1, MissedPeer: "1002"},
+				{Showing: phone.ShowTalking, Network: true, Lines: lines, Line: 1, Notice: r, Soft: talking, Peer: "1002"},
 			} {
 				var read []string
 				for v.Page = range 4 { // eight seconds
@@ -79,7 +80,7 @@ func TestReasonsInPixels(t *testing.T) {
 						if !w.at.In(image.Rect(0, 0, size.width, size.height)) {
 							t.Errorf("%v on %v, %s: %q leaves the screen: %v", r, size, v.Showing, w.text, w.at)
 						}
-						if !slices.Contains([]string{"1001", "1002", "Redial", "Close", "Connected", "0:00"}, w.text) && (w.text != r.Title || !slices.Contains(read, r.Title)) {
+						if !isLabel(w.text, v.Soft) && !slices.Contains([]string{"1001", "1002", "Connected", "0:00"}, w.text) && (w.text != r.Title || !slices.Contains(read, r.Title)) {
 							read = append(read, w.text)
 						}
 					}
@@ -89,6 +90,32 @@ func TestReasonsInPixels(t *testing.T) {
 				}
 				if !strings.Contains(strings.Join(read, " "), r.Hint) {
 					t.Errorf("%v on %v, %s: the hint is not whole: %q", r, size, v.Showing, read)
+				}
+			}
+		}
+	}
+}
+
+// isLabel reports whether a text is one of the labels, whole or without the word "call".
+func isLabel(text string, labels [4]string) bool {
+	return slices.ContainsFunc(labels[:], func(label string) bool { return text == label || text == strings.TrimSuffix(label, " call") })
+}
+
+// The soft keys of a phone are readable to the last letter.
+func TestLabelsAreWhole(t *testing.T) {
+	p := NewPainter()
+	for _, s := range scenes() {
+		for _, size := range append([]screenSize{{smallWidth, smallHeight}, {largeWidth, largeHeight}}, allSizes...) {
+			if size.width < smallWidth || size.height < smallHeight {
+				continue // as a character LCD, which has none
+			}
+			var read []string
+			for _, w := range texts(p, s.view, size.width, size.height) {
+				read = append(read, w.text)
+			}
+			for _, label := range s.view.Soft {
+				if label != "" && !slices.ContainsFunc(read, func(text string) bool { return isLabel(text, [4]string{label}) }) {
+					t.Errorf("%s on %v: the label %q is not whole: %q", s.name, size, label, read)
 				}
 			}
 		}
@@ -112,6 +139,8 @@ func TestSaysWhatMatters(t *testing.T) {
 		"two calls":                      {"Ann Smith", "On hold"},
 		"three calls, muted, hands-free": {"Ann Smith", "Jürgen Müller"},
 		"missed calls, looked through":   {"Missed calls", "2/4", "Ann Smith", "3 h", "(3) 5 min"},
+		"received calls, looked through": {"Received calls", "1/2", "Jürgen Müller", "3 h"},
+		"placed calls, looked through":   {"Placed calls", "1/3", "004930123456", "(2) 5 min"},
 		"an empty list":                  {"No entries"},
 		"no network":                     {"No network"},
 	} {
@@ -135,6 +164,31 @@ func TestSaysWhatMatters(t *testing.T) {
 	// The alphabets of Europe are shown as they are where there is a font for them.
 	if all := texts(p, phone.View{Showing: phone.ShowIncoming, Name: "Щукин Ö", Peer: "1"}, 320, 240); !slices.ContainsFunc(all, func(w written) bool { return w.text == "Щукин Ö" }) {
 		t.Errorf("a name is not written as it is: %v", all)
+	}
+}
+
+// Which calls a list is of is seen beside each of its entries.
+func TestListsLookDifferent(t *testing.T) {
+	entry := []phone.ListEntry{{Peer: "1002", Line: 1, Count: 1}}
+	icons := make(map[icon]bool)
+	for _, kind := range []phone.ListKind{phone.ListMissed, phone.ListReceived, phone.ListPlaced} {
+		e := content(phone.View{Showing: phone.ShowList, List: phone.ListView{Kind: kind, Entries: entry}}).list[0]
+		icons[e.icon] = true
+		if (e.mood == bad) != (kind == phone.ListMissed) {
+			t.Errorf("an entry of %s calls has mood %d", kind, e.mood)
+		}
+	}
+	if len(icons) != 3 {
+		t.Errorf("three lists have the icons %v", icons)
+	}
+}
+
+// Who looks at another call sees that the one he talks in is not on hold.
+func TestLookingAtAnotherCall(t *testing.T) {
+	i := slices.IndexFunc(scenes(), func(s scene) bool { return s.name == "two calls, the other looked at" })
+	want := entry{icon: iconHandset, mood: good, left: "Ann Smith", right: "1:12"}
+	if got := content(scenes()[i].view).calls; len(got) != 1 || got[0] != want {
+		t.Errorf("the other calls are %+v, want %+v", got, want)
 	}
 }
 

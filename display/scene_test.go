@@ -2,8 +2,9 @@ package display
 
 import (
 	"fmt"
-	"time"
+	"strings"
 
+	"dialtone/keypad"
 	"dialtone/phone"
 )
 
@@ -17,194 +18,109 @@ func line(n int, name string, s phone.LineState) phone.LineView {
 	return phone.LineView{Number: n, Name: name, User: fmt.Sprintf("100%d", n), State: s, CanCall: s == phone.LineRegistered}
 }
 
-// backup is a line that works by another server than the preferred one.
-func backup(l phone.LineView) phone.LineView {
-	l.Backup = true
-	return l
-}
-
 func scenes() []scene {
-	one := []phone.LineView{line(1, "1001", phone.LineRegistered)}
-	two := []phone.LineView{line(1, "1001", phone.LineRegistered), line(2, "Bäckerei Müller", phone.LineRegistering)}
-	failed := line(1, "1001", phone.LineFailed)
-	failed.Cause = phone.ReasonForLine(401)
-	dnd := line(1, "1001", phone.LineRegistered)
-	dnd.DND = true
-	refused := line(2, "Workshop", phone.LineFailed)
-	refused.Cause = phone.ReasonForLine(403)
-	direct := line(1, "Workshop", phone.LineUnregistered)
-	direct.CanCall = true
-	var eight []phone.LineView
+	number := func(n int, name string) phone.LineConfig {
+		return phone.LineConfig{Number: n, Name: name, User: fmt.Sprintf("100%d", n), Enabled: true}
+	}
+	one := dress{lines: []phone.LineConfig{number(1, "1001")}}
+	two := dress{lines: []phone.LineConfig{number(1, "1001"), number(2, "Bäckerei Müller")}}
+	shop := dress{lines: []phone.LineConfig{number(1, "1001"), number(2, "Workshop")}}
+	single := dress{lines: one.lines, single: true}
+	direct := dress{lines: []phone.LineConfig{number(1, "Workshop")}}
+	direct.lines[0].MakeCallWithoutReg = true
+	short := dress{lines: []phone.LineConfig{number(1, "1001")}}
+	short.lines[0].Plan, _ = keypad.ParsePlan("(1xxx)")
+	var eight dress
 	for n := range 8 {
-		eight = append(eight, line(n+1, "", phone.LineRegistered))
+		name := map[int]string{3: "Warehouse", 7: "Gate"}[n+1]
+		eight.lines = append(eight.lines, number(n+1, name))
 	}
-	someDown := append([]phone.LineView(nil), eight...)
-	someDown[2] = line(3, "Warehouse", phone.LineFailed)
-	someDown[6] = line(7, "Gate", phone.LineUnregistered)
 
-	base := phone.View{Showing: phone.ShowIdle, Network: true, Lines: one, Line: 1, CanCall: true, Volume: 6}
-	with := func(change func(v *phone.View)) phone.View {
-		v := base
-		change(&v)
-		return v
-	}
-	idle := func(lines ...phone.LineView) phone.View { return with(func(v *phone.View) { v.Lines = lines }) }
-	call := func(s phone.Showing, change func(v *phone.View)) phone.View {
-		return with(func(v *phone.View) {
-			v.Showing, v.Path, v.Peer, v.Name = s, phone.PathHandset, "1002", "Ann Smith"
-			if change != nil {
-				change(v)
-			}
-		})
-	}
-	held := phone.CallView{ID: 7, Line: 1, Peer: "1003", Name: "Jürgen Müller", State: phone.StateHeld, Duration: 200 * time.Second}
-	front := phone.CallView{ID: 8, Line: 1, Peer: "1002", Name: "Ann Smith", State: phone.StateConnected, Duration: 72 * time.Second, Front: true}
-	list := func(title string, at int, entries ...phone.ListEntry) phone.View {
-		return with(func(v *phone.View) {
-			v.Showing, v.List = phone.ShowList, phone.ListView{Title: title, Entries: entries, Selected: at}
-		})
-	}
-	var many []phone.ListEntry
+	const (
+		ann      = "in 2 1 1002 Ann Smith; lift; "
+		held     = "in 6 1 1003 Jürgen Müller; lift; wait 128s; in 2 1 1002 Ann Smith; press soft1; held 6; " // Jürgen on hold, Ann in front
+		heldBoth = "in 6 1 1003 Jürgen Müller; lift; in 4 1 004930123456; press soft1; held 6; press soft2; held 4; "
+	)
+	var many strings.Builder
 	for n := range 40 {
-		many = append(many, phone.ListEntry{Peer: fmt.Sprintf("004930%06d", n*4711), Line: 1, Count: 1 + n%3, Ago: time.Duration(n*n) * 7 * time.Minute})
+		many.WriteString(fmt.Sprintf("wait %dm; ", 7*(2*(39-n)+1)) + strings.Repeat(fmt.Sprintf("missed 004930%06d; ", (39-n)*4711), 1+(39-n)%3))
 	}
-	return labelled([]scene{
-		{"idle, registered", base},
-		{"idle, registering", idle(line(1, "1001", phone.LineRegistering))},
-		{"idle, not registered", idle(line(1, "1001", phone.LineUnregistered))},
-		{"idle, needs no registration", idle(direct)},
-		{"idle, registration failed", idle(failed)},
-		{"idle, do not disturb", idle(dnd)},
-		{"idle, by a backup server", idle(backup(line(1, "1001", phone.LineRegistered)))},
-		{"idle, two lines", idle(two...)},
-		{"idle, two lines, one by a backup server", idle(line(1, "1001", phone.LineRegistered), backup(line(2, "Workshop", phone.LineRegistered)))},
-		{"idle, two lines, one failed", idle(line(1, "1001", phone.LineRegistered), refused)},
-		{"idle, two lines, both failed", idle(failed, refused)},
-		{"idle, eight lines", idle(eight...)},
-		{"idle, eight lines, some down", idle(someDown...)},
-		{"idle, no line", idle()},
-		{"no network", with(func(v *phone.View) { v.Network = false })},
-		{"a missed call", with(func(v *phone.View) { v.Missed, v.MissedPeer = 1, "Ann Smith" })},
-		{"missed calls, two lines", with(func(v *phone.View) { v.Missed, v.MissedPeer, v.Lines = 12, "sip:bob@example.test", two })},
-		{"a notice", with(func(v *phone.View) { v.Notice = phone.ReasonForLine(403) })},
-		{"a notice, two seconds later", with(func(v *phone.View) { v.Notice, v.Page = phone.ReasonForLine(403), 1 })},
-		{"a number typed on-hook", with(func(v *phone.View) { v.Digits = "0301234" })},
-		{"volume", with(func(v *phone.View) { v.VolumeShown, v.Volume = true, 3 })},
-		{"dial tone", with(func(v *phone.View) { v.Showing, v.Path = phone.ShowDialing, phone.PathHandset })},
-		{"dialing hands-free", with(func(v *phone.View) {
-			v.Showing, v.Path, v.Digits, v.Line, v.Lines = phone.ShowDialing, phone.PathSpeaker, "004930", 2, two
-		})},
-		{"dialing a long number", with(func(v *phone.View) {
-			v.Showing, v.Path, v.Digits = phone.ShowDialing, phone.PathHeadset, "00493012345678901234567890"
-		})},
-		{"calling", call(phone.ShowCalling, func(v *phone.View) { v.Name = "" })},
-		{"calling an address", call(phone.ShowCalling, func(v *phone.View) { v.Name, v.Peer = "", "sip:reception@example.test" })},
-		{"ringing", call(phone.ShowRinging, nil)},
-		{"incoming", call(phone.ShowIncoming, func(v *phone.View) { v.Path, v.Ring = phone.PathNone, true })},
-		{"incoming on the second line", call(phone.ShowIncoming, func(v *phone.View) { v.Path, v.Ring, v.Line, v.Lines = phone.PathNone, true, 2, two })},
-		{"incoming without a name, silenced", call(phone.ShowIncoming, func(v *phone.View) { v.Path, v.Name = phone.PathNone, "" })},
-		{"incoming from nobody", call(phone.ShowIncoming, func(v *phone.View) { v.Path, v.Name, v.Peer, v.Ring = phone.PathNone, "", "", true })},
-		{"in a call", call(phone.ShowTalking, func(v *phone.View) { v.Duration = 72 * time.Second })},
-		{"in a long call, hands-free", call(phone.ShowTalking, func(v *phone.View) { v.Duration, v.Path = 3*time.Hour+5*time.Second, phone.PathSpeaker })},
-		{"in a call, muted", call(phone.ShowTalking, func(v *phone.View) { v.Muted = true })},
-		{"in a call, digits sent", call(phone.ShowTalking, func(v *phone.View) { v.Sent = "12#" })},
-		{"in a call, somebody else called", call(phone.ShowTalking, func(v *phone.View) { v.Missed, v.MissedPeer = 1, "1003" })},
-		{"putting on hold", call(phone.ShowTalking, func(v *phone.View) { v.Pending = true })},
-		{"on hold", call(phone.ShowTalking, func(v *phone.View) { v.Held = true })},
-		{"taking back", call(phone.ShowTalking, func(v *phone.View) { v.Held, v.Pending = true, true })},
-		{"held by the other side", call(phone.ShowTalking, func(v *phone.View) { v.RemoteHeld = true })},
-		{"both on hold", call(phone.ShowTalking, func(v *phone.View) { v.Held, v.RemoteHeld = true, true })},
-		{"hold refused", call(phone.ShowTalking, func(v *phone.View) { v.Notice = phone.HoldRefused })},
-		{"hold refused, two seconds later", call(phone.ShowTalking, func(v *phone.View) { v.Notice, v.Page = phone.HoldRefused, 1 })},
-		{"held by the other side, muted", call(phone.ShowTalking, func(v *phone.View) {
-			v.RemoteHeld, v.Muted, v.Duration = true, true, 72*time.Second
-		})},
-		{"held by the other side, muted, for long", call(phone.ShowTalking, func(v *phone.View) {
-			v.RemoteHeld, v.Muted, v.Duration = true, true, 72*time.Minute
-		})},
-		{"volume in a call", call(phone.ShowTalking, func(v *phone.View) { v.VolumeShown, v.Volume = true, 10 })},
-		{"busy", call(phone.ShowFailed, func(v *phone.View) { v.Why = phone.ReasonFor(486) })},
-		{"no reply, second page", call(phone.ShowFailed, func(v *phone.View) { v.Why, v.Page = phone.NoReply, 1 })},
-		{"busy, a call on hold", call(phone.ShowFailed, func(v *phone.View) {
-			v.Why, v.Calls = phone.ReasonFor(486), []phone.CallView{held}
-		})},
-		{"busy, a call waiting", call(phone.ShowFailed, func(v *phone.View) {
-			v.Why, v.Waiting, v.Caller = phone.ReasonFor(486), true, "Bob"
-		})},
-		{"busy, a call waiting, two seconds later", call(phone.ShowFailed, func(v *phone.View) {
-			v.Why, v.Waiting, v.Caller, v.Page = phone.ReasonFor(486), true, "Bob", 1
-		})},
-		{"not reachable, calls on hold, one waiting", call(phone.ShowFailed, func(v *phone.View) {
-			v.Why, v.Waiting, v.Caller = phone.Unreachable, true, "Bob"
-			v.Calls = []phone.CallView{held, {ID: 3, Line: 1, Peer: "004930123456", State: phone.StateHeld}}
-		})},
-		{"not registered", with(func(v *phone.View) {
-			v.Showing, v.Path, v.Why = phone.ShowFailed, phone.PathHandset, phone.NotRegistered
-		})},
-		{"a German name", call(phone.ShowIncoming, func(v *phone.View) { v.Name, v.Ring = "Jürgen Größer-Öztürk", true })},
-		{"a Russian name", call(phone.ShowIncoming, func(v *phone.View) { v.Name, v.Ring = "Щукин Юрий", true })},
-		{"a Chinese name", call(phone.ShowIncoming, func(v *phone.View) { v.Name, v.Ring = "王小明", true })},
-		{"a name of tricks", call(phone.ShowIncoming, func(v *phone.View) { v.Name, v.Ring = "A\x00\x1b[2J\n\u202eevil\\~ \U0001f600!", true })},
-		{"dialing in the middle of a call", with(func(v *phone.View) {
-			v.Showing, v.Path, v.Digits = phone.ShowDialing, phone.PathHandset, "1003"
-			v.Calls = []phone.CallView{{ID: 1, Line: 1, Peer: "1002", Name: "Ann Smith", State: phone.StateHeld}}
-		})},
-		{"dialing a long number in the middle of a call", with(func(v *phone.View) {
-			v.Showing, v.Path, v.Digits = phone.ShowDialing, phone.PathHandset, "0301234567890123"
-			v.Calls = []phone.CallView{{ID: 1, Line: 1, Peer: "1002", Name: "Ann Smith", State: phone.StateHeld}}
-		})},
-		{"call waiting", call(phone.ShowTalking, func(v *phone.View) {
-			v.Duration, v.Waiting, v.Caller = 72*time.Second, true, "Jürgen Müller"
-			v.Calls = []phone.CallView{front, {ID: 2, Line: 1, Peer: "1003", Name: "Jürgen Müller", State: phone.StateIncoming}}
-		})},
-		{"two calls", call(phone.ShowTalking, func(v *phone.View) { v.Duration, v.Calls = 72*time.Second, []phone.CallView{held, front} })},
-		{"three calls, muted, hands-free", call(phone.ShowTalking, func(v *phone.View) {
-			v.Duration, v.Path, v.Muted = 72*time.Second, phone.PathSpeaker, true
-			v.Calls = []phone.CallView{held, {ID: 3, Line: 1, Peer: "004930123456", State: phone.StateHeld}, front}
-		})},
-		{"two calls, another waiting", call(phone.ShowTalking, func(v *phone.View) {
-			v.Duration, v.Waiting, v.Caller = 72*time.Second, true, "Reception"
-			v.Calls = []phone.CallView{held, front, {ID: 2, Line: 1, Peer: "1000", Name: "Reception", State: phone.StateIncoming}}
-		})},
-		{"missed calls, looked through", list("Missed calls", 1,
-			phone.ListEntry{Peer: "1003", Name: "Jürgen Müller", Line: 1, Count: 1, Ago: 30 * time.Second},
-			phone.ListEntry{Peer: "004930123456", Line: 1, Count: 3, Ago: 5 * time.Minute},
-			phone.ListEntry{Peer: "1002", Name: "Ann Smith", Line: 1, Count: 1, Ago: 3 * time.Hour},
-			phone.ListEntry{Peer: "sip:reception@example.test", Line: 1, Count: 1, Ago: 26 * time.Hour})},
-		{"a long list", list("Missed calls", 19, many...)},
-		{"an empty list", list("Missed calls", 0)},
-		{"a very long name", call(phone.ShowTalking, func(v *phone.View) {
-			v.Name, v.Peer, v.Duration = "Maximilian Alexander Freiherr von und zu Hohenstein", "sip:maximilian.alexander.hohenstein@example.test", 83*time.Minute
-		})},
-	})
-}
-
-// labelled gives each scene the labels of soft keys a phone would have then.
-func labelled(all []scene) []scene {
-	for i := range all {
-		v := &all[i].view
-		switch v.Showing {
-		case phone.ShowDialing:
-			v.Soft = [4]string{"Call", "Delete", "", "Cancel"}
-		case phone.ShowCalling, phone.ShowRinging:
-			v.Soft = [4]string{"", "", "", "End call"}
-		case phone.ShowIncoming:
-			v.Soft = [4]string{"Answer", "Reject", "Silence", ""}
-		case phone.ShowTalking:
-			v.Soft = [4]string{"Hold", "Transfer", "Conf", "End call"}
-			if len(v.Calls) > 1 {
-				v.Soft[2] = "Swap"
-			}
-			if v.Held {
-				v.Soft[0] = "Resume"
-			}
-		case phone.ShowFailed:
-			v.Soft = [4]string{"Redial", "", "", "Close"}
-		case phone.ShowList:
-			v.Soft = [4]string{"Call", "Delete", "Clear", "Back"}
-		default:
-			v.Soft = [4]string{"Redial", "Missed", "DND", "Menu"}
-		}
+	return []scene{
+		{"idle, registered", play(one, "")},
+		{"idle, nothing dialed yet", play(dress{lines: one.lines, fresh: true}, "")},
+		{"idle, registering", play(one, "line 1 registering")},
+		{"idle, not registered", play(one, "line 1 unregistered")},
+		{"idle, needs no registration", play(direct, "line 1 unregistered")},
+		{"idle, registration failed", play(one, "line 1 failed 401; wait 6s")},
+		{"idle, do not disturb", play(one, "press soft3")},
+		{"idle, by a backup server", play(one, "line 1 backup")},
+		{"idle, two lines", play(two, "line 2 registering")},
+		{"idle, two lines, one by a backup server", play(shop, "line 2 backup")},
+		{"idle, two lines, one failed", play(shop, "line 2 failed 403; wait 6s")},
+		{"idle, two lines, both failed", play(shop, "line 1 failed 401; line 2 failed 403; wait 6s")},
+		{"idle, eight lines", play(eight, "")},
+		{"idle, eight lines, some down", play(eight, "line 3 failed 408; line 7 unregistered; wait 6s")},
+		{"idle, no line", play(dress{}, "")},
+		{"no network", play(one, "network down")},
+		{"a missed call", play(one, "missed 1002 Ann Smith")},
+		{"missed calls, two lines", play(two, "line 2 registering; "+strings.Repeat("missed sip:bob@example.test; ", 12))},
+		{"a notice", play(one, "line 1 failed 403")},
+		{"a notice, two seconds later", play(one, "line 1 failed 403; wait 2s")},
+		{"a number typed on-hook", play(one, "keys 0301234")},
+		{"a number typed on-hook beside a call on hold", play(one, ann+"press hold; held 2; replace; keys 0301234")},
+		{"volume", play(one, "press voldown voldown voldown")},
+		{"dial tone", play(one, "lift")},
+		{"dialing hands-free", play(two, "press line2; keys 004930")},
+		{"dialing a long number", play(one, "press headset; keys 00493012345678901234567890")},
+		{"calling", play(one, "lift; keys 1002#")},
+		{"calling an address", play(one, "lift; dial sip:reception@example.test")},
+		{"ringing", play(one, "lift; keys 1002#; ringing")},
+		{"incoming", play(one, "in 2 1 1002 Ann Smith")},
+		{"incoming on the second line", play(two, "line 2 registering; in 2 2 1002 Ann Smith")},
+		{"incoming without a name, silenced", play(one, "in 2 1 1002; press soft3")},
+		{"incoming from nobody", play(one, "in 2 1 -")},
+		{"in a call", play(one, ann+"wait 72s")},
+		{"in a long call, hands-free", play(one, "in 2 1 1002 Ann Smith; press talk; wait 3h5s")},
+		{"in a call, muted", play(one, ann+"press mute")},
+		{"in a call, digits sent", play(one, ann+"keys 12#")},
+		{"in a call, somebody else called", play(single, ann+"missed 1003; wait 12s")},
+		{"putting on hold", play(one, ann+"press hold")},
+		{"on hold", play(one, ann+"press hold; held 2")},
+		{"on hold, the handset put back", play(one, ann+"press hold; held 2; replace")},
+		{"taking back", play(one, ann+"press hold; held 2; press hold")},
+		{"held by the other side", play(one, ann+"they-hold 2")},
+		{"both on hold", play(one, ann+"they-hold 2; press hold; held 2")},
+		{"hold refused", play(one, ann+"press hold; refused 2")},
+		{"hold refused, two seconds later", play(one, ann+"press hold; refused 2; wait 2s")},
+		{"held by the other side, muted", play(one, ann+"they-hold 2; press mute; wait 72s")},
+		{"held by the other side, muted, for long", play(one, ann+"they-hold 2; press mute; wait 72m")},
+		{"volume in a call", play(one, ann+"press volup volup volup volup")},
+		{"busy", play(one, "lift; keys 1002#; failed 486")},
+		{"no reply, second page", play(one, "lift; keys 1002#; silent; wait 2s")},
+		{"busy, a call on hold", play(one, "in 6 1 1003 Jürgen Müller; lift; press soft2; held 6; keys 1002#; failed 486")},
+		{"not in the plan, a call waiting", play(short, "lift; in 2 1 1004 Bob; keys 9")},
+		{"not in the plan, a call waiting, two seconds later", play(short, "lift; in 2 1 1004 Bob; keys 9; wait 2s")},
+		{"not reachable, calls on hold", play(one, heldBoth+"keys 1002#; unreachable")},
+		{"not in the plan, calls on hold, one waiting", play(short, heldBoth+"in 8 1 1004 Bob; keys 9")},
+		{"not registered", play(one, "line 1 unregistered; lift")},
+		{"a German name", play(one, "in 2 1 1002 Jürgen Größer-Öztürk")},
+		{"a Russian name", play(one, "in 2 1 1002 Щукин Юрий")},
+		{"a Chinese name", play(one, "in 2 1 1002 王小明")},
+		{"a name of tricks", play(one, "in 2 1 1002 A\x00\x1b[2J \u202eevil\\~ \U0001f600!")},
+		{"dialing in the middle of a call", play(one, ann+"press soft2; held 2; keys 1003")},
+		{"dialing a long number in the middle of a call", play(one, ann+"press soft2; held 2; keys 0301234567890123")},
+		{"call waiting", play(one, ann+"wait 72s; in 6 1 1003 Jürgen Müller")},
+		{"call waiting, silenced", play(one, ann+"wait 72s; in 6 1 1003 Jürgen Müller; press soft3")},
+		{"two calls", play(one, held+"wait 72s")},
+		{"three calls, muted, hands-free", play(one, "in 6 1 1003 Jürgen Müller; press talk; in 4 1 004930123456; press soft1; held 6; in 2 1 1002 Ann Smith; press soft1; held 4; press mute; wait 72s")},
+		{"two calls, another waiting", play(one, held+"wait 72s; in 8 1 1000 Reception")},
+		{"two calls, the other looked at", play(one, held+"wait 72s; press down")},
+		{"missed calls, looked through", play(one, "missed sip:reception@example.test; wait 23h; missed 1002 Ann Smith; wait 175m; "+
+			"missed 004930123456; missed 004930123456; missed 004930123456; wait 300s; missed 1003 Jürgen Müller; press down down")},
+		{"a long list", play(one, many.String()+"press down"+strings.Repeat(" down", 19))},
+		{"received calls, looked through", play(one, "in 6 1 1003 Jürgen Müller; lift; replace; wait 3h; in 2 1 1002 Ann Smith; lift; replace; press down right")},
+		{"placed calls, looked through", play(one, "wait 3h; dial 1002; press end; dial 1002; press end; wait 5m; dial 004930123456; press end; press down left")},
+		{"an empty list", play(one, "press down")},
+		{"a very long name", play(one, "in 2 1 sip:maximilian.alexander.hohenstein@example.test Maximilian Alexander Freiherr von und zu Hohenstein; lift; wait 83m")},
 	}
-	return all
 }

@@ -64,7 +64,8 @@ func (c small) head(r image.Rectangle, p panel) {
 }
 
 // keys are the labels of the soft keys in inverse: each over its key as near as its neighbours allow,
-// in capitals of three dots where all of them would not fit otherwise.
+// in capitals of three dots where all of them would not fit otherwise, and at the worst without the word
+// "call".
 func (c small) keys(r image.Rectangle, labels [4]string) {
 	r.Min.Y++
 	f := c.dots
@@ -75,26 +76,29 @@ func (c small) keys(r image.Rectangle, labels [4]string) {
 		return f.width(word) + 2 // with a dot at each end, and the line to the next
 	}
 	var words [4]string
-	sum := -1 // no line after the last
-	for i, label := range labels {
-		words[i] = legible(label, f.has)
-		sum += width(words[i])
-	}
-	if sum > r.Dx() {
-		f = c.p.face(tiny, 0)
-		sum = -1
+	fits := func() bool { // the first needs no dot at the edge of the screen, and the last no line
+		sum := -2
 		for i, label := range labels {
 			words[i] = legible(label, f.has)
 			sum += width(words[i])
 		}
-		for i := range words {
-			if sum > r.Dx() {
+		return sum <= r.Dx()
+	}
+	if !fits() {
+		f = c.p.face(tiny, 0)
+		if !fits() {
+			for i := range labels {
+				labels[i] = strings.TrimSuffix(labels[i], " call")
+			}
+		}
+		if !fits() { // no phone has these
+			for i := range words {
 				words[i] = f.fit(words[i], r.Dx()/4-1)
 			}
 		}
 	}
 	var x [4]int
-	end := r.Min.X
+	end := r.Min.X - 1
 	for i, word := range words {
 		x[i] = max(end, r.Min.X+((2*i+1)*r.Dx()/4-width(word))/2)
 		end = x[i] + width(word)

@@ -42,6 +42,11 @@ func TestTypedDigitsAreSeen(t *testing.T) {
 		} else if plus := strings.HasSuffix(rows[1], "+1"); plus != (n <= 13) {
 			t.Errorf("%d digits: the call on hold is told %t: %q", n, plus, rows)
 		}
+		v.Showing, v.Path = phone.ShowIdle, phone.PathNone
+		if rows := Text(v, 2, 16); !strings.Contains(rows[1], typed) || strings.HasSuffix(rows[1], "+1") != (n <= 13) {
+			t.Errorf("%d digits on-hook beside a call on hold: %q", n, rows)
+		}
+		v.Showing, v.Path = phone.ShowDialing, phone.PathHandset
 		v.Waiting, v.Caller = true, "Bob"
 		if rows := Text(v, 2, 16); !strings.Contains(rows[1], typed) || !says(rows, "Waiting: Bob") {
 			t.Errorf("%d digits while Bob is waiting: %q", n, rows)

@@ -300,7 +300,7 @@ func (l *layout) addOthers(v phone.View, rows, cols int) {
 	}
 	if l.second == "" && len(l.body) > 0 {
 		more := fmt.Sprintf("+%d", len(rest))
-		if v.Showing != phone.ShowDialing || utf8.RuneCountInString(l.body[0])+1+len(more) <= cols {
+		if v.Digits == "" || utf8.RuneCountInString(l.body[0])+1+len(more) <= cols {
 			l.second = ends(l.body[0], more, cols)
 		}
 	}

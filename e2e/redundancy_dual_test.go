@@ -11,63 +11,60 @@ import (
 // leg lives alone: what happens to one does not touch the other, calls come in by both and go out by the first that works.
 func TestRedundancyDual(t *testing.T) {
 	t.Parallel()
-	for _, transport := range []string{"UDP", "TCP", "TLS"} {
-		t.Run(transport, func(t *testing.T) {
-			t.Parallel()
-			c := &cell{t: t, transport: transport, pair: startPair(t), far: startFarEnd(t)}
-			a, b := c.pair.a, c.pair.b
-			at := c.marks()
-			c.phone = c.pair.startPhone(transport, map[string]string{
-				"Proxy_1_": "a." + c.pair.domain, "Alternate_Proxy_1_": "b." + c.pair.domain, "Dual_Registration_1_": "Yes", "Register_Expires_1_": "20"})
-			c.wantLegs("both legs register", true, true)
-			callID := c.legID(b, at.b)
+	sideBySide(t, func(t *testing.T, transport string) {
+		c := &cell{t: t, transport: transport, pair: startPair(t), far: startFarEnd(t)}
+		a, b := c.pair.a, c.pair.b
+		at := c.marks()
+		c.phone = c.pair.startPhone(transport, map[string]string{
+			"Proxy_1_": "a." + c.pair.domain, "Alternate_Proxy_1_": "b." + c.pair.domain, "Dual_Registration_1_": "Yes", "Register_Expires_1_": "20"})
+		c.wantLegs("both legs register", true, true)
+		callID := c.legID(b, at.b)
 
-			t.Run("calls", func(t *testing.T) {
-				c := c.in(t)
-				c.callInAt("from outside by the primary proxy", a, "a."+c.pair.domain)
-				c.callInAt("from outside by the alternate proxy", b, "b."+c.pair.domain)
-				id, _ := c.callOut("to the outside", a)
-				c.hangup("to the outside", id)
-			})
-			t.Run("silent", func(t *testing.T) {
-				c := c.in(t)
-				a.strike("silent")
-				id, took := c.callOut("a call at once", b)
-				t.Logf("answered by the alternate proxy after %v", took.Round(time.Millisecond))
-				c.hangup("a call at once", id)
-				id, took = c.callOut("the next call", b)
-				t.Logf("the next one after %v", took.Round(time.Millisecond))
-				c.hangup("the next call", id)
-				c.callInAt("from outside by the alternate proxy", b, "b."+c.pair.domain)
-				a.mend()
-				c.wantLegs("the primary leg comes back", true, true)
-				eventually(t, "calls go by the primary proxy again", func() bool {
-					mark := a.log.mark()
-					id := c.phone.dial(c.far.number)
-					c.phone.wantCall("a call", "connected", id)
-					c.hangup("a call", id)
-					return !a.answered(mark, c.phone.user).IsZero()
-				})
-			})
-			t.Run("refuses", func(t *testing.T) { // 500 is not in Try_Backup_RSC
-				c := c.in(t)
-				if _, err := a.rpc("cfg.seti", "suite", "code", "500"); err != nil {
-					t.Fatal(err)
-				}
-				a.fail = "503" // is mended so
-				eventuallyIn(t, 3*patience, "the primary leg fails", func() bool { return !c.phone.status().Lines[0].registeredAt(a) })
-				id, _ := c.callOut("the primary leg is not registered: straight to the alternate", b)
-				c.hangup("the primary leg is not registered: straight to the alternate", id)
-				c.wantLegs("the alternate leg stays", false, true)
-			})
-			if got := c.legID(b, at.b); got != callID {
-				t.Errorf("the alternate leg began anew: its Call-ID was %s, now %s", callID, got)
-			}
-			if gone := b.left(at.b, c.phone.user); !gone.IsZero() {
-				t.Errorf("the alternate leg was taken away at %v", gone)
-			}
+		t.Run("calls", func(t *testing.T) {
+			c := c.in(t)
+			c.callInAt("from outside by the primary proxy", a, "a."+c.pair.domain)
+			c.callInAt("from outside by the alternate proxy", b, "b."+c.pair.domain)
+			id, _ := c.callOut("to the outside", a)
+			c.hangup("to the outside", id)
 		})
-	}
+		t.Run("silent", func(t *testing.T) {
+			c := c.in(t)
+			a.strike("silent")
+			id, took := c.callOut("a call at once", b)
+			t.Logf("answered by the alternate proxy after %v", took.Round(time.Millisecond))
+			c.hangup("a call at once", id)
+			id, took = c.callOut("the next call", b)
+			t.Logf("the next one after %v", took.Round(time.Millisecond))
+			c.hangup("the next call", id)
+			c.callInAt("from outside by the alternate proxy", b, "b."+c.pair.domain)
+			a.mend()
+			c.wantLegs("the primary leg comes back", true, true)
+			eventually(t, "calls go by the primary proxy again", func() bool {
+				mark := a.log.mark()
+				id := c.phone.dial(c.far.number)
+				c.phone.wantCall("a call", "connected", id)
+				c.hangup("a call", id)
+				return !a.answered(mark, c.phone.user).IsZero()
+			})
+		})
+		t.Run("refuses", func(t *testing.T) { // 500 is not in Try_Backup_RSC
+			c := c.in(t)
+			if _, err := a.rpc("cfg.seti", "suite", "code", "500"); err != nil {
+				t.Fatal(err)
+			}
+			a.fail = "503" // is mended so
+			eventuallyIn(t, 3*patience, "the primary leg fails", func() bool { return !c.phone.status().Lines[0].registeredAt(a) })
+			id, _ := c.callOut("the primary leg is not registered: straight to the alternate", b)
+			c.hangup("the primary leg is not registered: straight to the alternate", id)
+			c.wantLegs("the alternate leg stays", false, true)
+		})
+		if got := c.legID(b, at.b); got != callID {
+			t.Errorf("the alternate leg began anew: its Call-ID was %s, now %s", callID, got)
+		}
+		if gone := b.left(at.b, c.phone.user); !gone.IsZero() {
+			t.Errorf("the alternate leg was taken away at %v", gone)
+		}
+	})
 }
 
 // wantLegs waits until the legs are registered or not.

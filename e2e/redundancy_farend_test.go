@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/pion/rtp"
 )
 
 // A farEnd is who is called: a number behind every proxy of a pair. It answers at once, sends and counts RTP, and keeps
@@ -339,4 +341,30 @@ func (tap *rtpTap) gaps(start int) (missing, arrived int) {
 		missing += int(p.SequenceNumber-before.SequenceNumber) - 1
 	}
 	return missing, len(packets)
+}
+
+func TestRigGapsAreFound(t *testing.T) {
+	t.Parallel()
+	stream := func(numbers ...uint16) *rtpTap {
+		tap := &rtpTap{t: t}
+		for _, n := range numbers {
+			tap.packets = append(tap.packets, rtp.Packet{Header: rtp.Header{SSRC: 1, SequenceNumber: n, Timestamp: uint32(n) * 160}})
+		}
+		return tap
+	}
+	if missing, arrived := stream(5, 6, 7, 8).gaps(1); missing != 0 || arrived != 3 {
+		t.Errorf("of a whole stream %d packets are missing and %d arrived", missing, arrived)
+	}
+	if missing, _ := stream(5, 6, 9, 10).gaps(0); missing != 2 {
+		t.Errorf("two packets are lost, %d are missed", missing)
+	}
+	late := stream(5, 6)
+	late.packets[1].Timestamp += 4000
+	begun := stream(5, 6)
+	begun.packets[1].SSRC = 2
+	for name, tap := range map[string]*rtpTap{"a stream that stood still": late, "a stream begun anew": begun} {
+		if missing, _ := tap.gaps(0); missing == 0 {
+			t.Errorf("%s is not noticed", name)
+		}
+	}
 }

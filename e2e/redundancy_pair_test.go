@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -232,4 +233,16 @@ func (s *server) answered(mark int, user string) time.Time {
 		return stamp(line)
 	}
 	return time.Time{}
+}
+
+// sideBySide runs a subtest for every transport at a time. They mostly wait, so they do not take a place each of those
+// the tests of this package have to share.
+func sideBySide(t *testing.T, test func(t *testing.T, transport string)) {
+	var all sync.WaitGroup
+	for _, transport := range []string{"UDP", "TCP", "TLS"} {
+		all.Go(func() {
+			t.Run(transport, func(t *testing.T) { test(t, transport) })
+		})
+	}
+	all.Wait()
 }

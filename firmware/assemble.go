@@ -81,6 +81,8 @@ func assemble(p parts) (*phoneSet, error) {
 		Notify: func(ev media.Event) { mail(ev) }, Log: p.log,
 	})
 	l.voice = set.voice
+	l.names = func(s config.Settings) { p.resolver.Use(nameServers(s)) }
+	l.names(p.settings)
 	l.keeper = p.keeper(ctx, mail)
 	paint := newPainter(ctx, p.device.Screen, p.log)
 	l.draw = paint.draw
@@ -111,6 +113,9 @@ func newLoop(p parts) *loop {
 		inbox: make(chan any, inboxSize), record: p.record,
 		route: p.route, settings: p.settings, addrs: p.addrs, publish: void{}, password: p.password, trust: p.trust, start: time.Now(),
 		calls: make(map[phone.ID]*conversation), last: make(map[phone.ID]farewell), mwi: make(map[int]web.MWI), said: make(map[int]saying),
+	}
+	if l.names == nil {
+		l.names = func(config.Settings) {}
 	}
 	if l.trust == nil {
 		l.trust = func(string) {}

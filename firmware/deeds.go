@@ -24,8 +24,11 @@ type conversation struct {
 	asked   bool              // our offer went out in a 200: the ACK is to carry the answer
 	talking bool              // the user is joined with it
 	holding bool              // we hold the far end
-	wanted  bool              // what our re-INVITE under way asks for: hold, or not
+	wanted  bool              // what we want of them: hold, or not
 	asking  bool              // the brain waits for HoldDone
+	sent    bool              // what the re-INVITE under way asks for
+	pending bool              // a re-INVITE of ours is under way
+	again   bool              // the session is to be offered once more after it
 	theirs  bool              // an offer of the far end came first
 	offers  int               // times ours was made anew for that
 	held    bool              // the far end holds us
@@ -122,11 +125,34 @@ func (l *loop) accept(now time.Time, id phone.ID) {
 func (l *loop) reoffer(now time.Time, id phone.ID, hold bool) {
 	c := l.calls[id]
 	if c == nil {
-		l.tell(phone.HoldDone{ID: id, On: hold})
+		l.tell(phone.HoldDone{ID: id, On: hold, Why: phone.ReasonFor(481)})
 		return
 	}
-	c.wanted, c.asking, c.theirs, c.offers = hold, true, false, 0
-	l.sip(now, sip.Reinvite{ID: sip.ID(id), Body: c.neg.Offer(hold)})
+	c.wanted, c.asking, c.offers = hold, true, 0
+	if body := c.offer(); body != nil {
+		l.sip(now, sip.Reinvite{ID: sip.ID(id), Body: body})
+	}
+}
+
+// offer is the session as it is wanted, for a re-INVITE; nil while one is under way: then it follows that.
+func (c *conversation) offer() []byte {
+	if c.pending {
+		c.again = true
+		return nil
+	}
+	c.pending, c.again, c.theirs, c.sent = true, false, false, c.wanted
+	return c.neg.Offer(c.wanted)
+}
+
+// offerAgain offers what has changed beside the hold: that stays as it is, or is asked for with it.
+func (l *loop) offerAgain(id phone.ID, c *conversation) {
+	if !c.asking {
+		c.wanted = c.holding
+	}
+	c.offers = 0
+	if body := c.offer(); body != nil {
+		l.queueSIP(sip.Reinvite{ID: sip.ID(id), Body: body})
+	}
 }
 
 // talk joins the user with a call, or parts them.
@@ -199,11 +225,7 @@ func (l *loop) relocate(id phone.ID) {
 	}
 	c.rtp = netip.AddrPortFrom(ip, port)
 	c.neg.Move(ip, port)
-	if !c.asking { // else the hold that is asked for is asked for from there
-		c.wanted = c.holding
-	}
-	c.theirs, c.offers = false, 0
-	l.queueSIP(sip.Reinvite{ID: sip.ID(id), Body: c.neg.Offer(c.wanted)})
+	l.offerAgain(id, c)
 }
 
 // setDND keeps do not disturb in the settings. It is in force when they are saved.
@@ -218,11 +240,9 @@ func (l *loop) setDND(now time.Time, on bool) {
 // same session once more. Its voice is not touched.
 func (l *loop) rerouted(id phone.ID) {
 	c := l.calls[id]
-	if c == nil || !c.agreed {
-		return
+	if c != nil && c.agreed {
+		l.offerAgain(id, c)
 	}
-	c.wanted, c.theirs, c.offers = c.holding, false, 0
-	l.queueSIP(sip.Reinvite{ID: sip.ID(id), Body: c.neg.Offer(c.holding)})
 }
 
 // digit sends one digit the way the line's DTMF_Tx_Method says: RFC 4733 events, or INFO.

@@ -131,6 +131,18 @@ func (d *demoRun) line(phone string) web.LineStatus {
 	return web.LineStatus{}
 }
 
+// calls are the states of a handset's calls, without those that are over.
+func (d *demoRun) calls(phone string) string {
+	d.Helper()
+	var states []string
+	for _, c := range d.status(phone).Calls {
+		if c.State != "ended" {
+			states = append(states, c.State)
+		}
+	}
+	return strings.Join(states, " ")
+}
+
 // TestDemo calls through the demonstration, stops a proxy in the call and ends it all.
 func TestDemo(t *testing.T) {
 	d := startDemo(t)
@@ -169,6 +181,7 @@ func TestDemo(t *testing.T) {
 		t.Errorf("the control page knows %s", body)
 	}
 	d.do("POST", d.bob+"/api/v1/keys", `{"key":"end"}`)
+	d.await("hanging up ends the call", func() bool { return d.calls(d.bob) == "" })
 
 	temp, _ := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "dialtone-demo-*"))
 	if len(temp) != 1 {
@@ -180,6 +193,53 @@ func TestDemo(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "dialtone-demo-*")); len(left) != 0 {
 		t.Errorf("it leaves %v behind", left)
+	}
+}
+
+// TestDemoCallOutlivesItsProxy: the proxy a call goes through is stopped, and stays so. Each handset can hold the
+// other, take it back and hang up, and the far end notices all of it.
+func TestDemoCallOutlivesItsProxy(t *testing.T) {
+	for _, first := range []string{"1001", "1002"} {
+		t.Run(first, func(t *testing.T) {
+			d := startDemo(t)
+			ours, far := d.ann, d.bob
+			if first == "1002" {
+				ours, far = far, ours
+			}
+			post := func(url, body string) {
+				t.Helper()
+				if code, said := d.do("POST", url, body); code != http.StatusOK {
+					t.Fatalf("%s: %d %s", body, code, said)
+				}
+			}
+			both := func(sentence, want, farWant string) {
+				t.Helper()
+				d.await(sentence, func() bool { return d.calls(ours) == want && d.calls(far) == farWant })
+			}
+			for _, p := range []string{ours, far} {
+				d.await("both handsets register", func() bool { return d.line(p).State == "registered" })
+			}
+			post(d.bob+"/api/v1/keys", `{"keys":"1001#"}`)
+			d.await("1001 is called", func() bool { return d.calls(d.ann) == "incoming" })
+			post(d.ann+"/api/v1/keys", `{"key":"talk"}`)
+			both("1001 answers", "connected", "connected")
+			before := d.line(d.bob).Active
+			post(d.control+"/api/proxies/a", `{"mode":"stop"}`)
+			d.await("1002, whose connection is gone, can be reached at b", func() bool {
+				l := d.line(d.bob)
+				return l.State == "registered" && l.Active != before
+			})
+			post(ours+"/api/v1/keys", `{"key":"hold"}`)
+			both(first+" holds", "held", "remote-held")
+			post(ours+"/api/v1/keys", `{"key":"hold"}`)
+			both(first+" takes the call back", "connected", "connected")
+			post(ours+"/api/v1/keys", `{"key":"end"}`)
+			both(first+" hangs up", "", "")
+			d.stop()
+			if err := <-d.done; err != nil {
+				t.Errorf("asked to stop: %v", err)
+			}
+		})
 	}
 }
 

@@ -115,8 +115,9 @@ type loop struct {
 	stopping time.Time // asked to stop; zero: not
 	beat     atomic.Int64
 	publish  publisher
-	password func(config.Secret) // tells the web the admin password in force
-	trust    func(rule string)   // fetches the custom CAs anew and lets new connections believe them; never waits
+	password func(config.Secret)   // tells the web the admin password in force
+	trust    func(rule string)     // fetches the custom CAs anew and lets new connections believe them; never waits
+	names    func(config.Settings) // tells the resolver which name servers to ask; never waits
 	random   io.Reader
 	mac      string
 	built    time.Time // of this firmware: the wall clock cannot be earlier

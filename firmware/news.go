@@ -234,28 +234,35 @@ func (l *loop) reoffered(ev sip.Reoffer) {
 // Implementation constants.
 const maxOffers = 4 // times a re-INVITE is made anew because the far end's offers come first
 
-// reanswered ends our own hold or resume.
+// reanswered ends our own hold or resume, or what told the far end where we are.
 func (l *loop) reanswered(ev sip.Reanswered) {
 	id := phone.ID(ev.ID)
 	c := l.calls[id]
 	if c == nil {
 		return
 	}
+	c.pending = false
 	ok := ev.Code/100 == 2 && ev.Body != nil && l.adopt(id, ev.Body)
+	var why phone.Reason
 	if !ok {
+		why = holdReason(ev)
 		c.neg.Withdraw()
 		if ev.Code == 491 && c.theirs && c.offers < maxOffers { // ours is still wanted
 			c.offers++
-			c.theirs = false
-			l.queueSIP(sip.Reinvite{ID: ev.ID, Body: c.neg.Offer(c.wanted)})
+			l.queueSIP(sip.Reinvite{ID: ev.ID, Body: c.offer()})
 			return
 		}
 	}
 	if ok {
-		c.holding = c.wanted
+		c.holding = c.sent
 	}
-	c.asking = false
-	l.tell(phone.HoldDone{ID: id, On: c.wanted, OK: ok})
+	if c.asking && c.sent == c.wanted {
+		c.asking = false
+		l.tell(phone.HoldDone{ID: id, On: c.sent, OK: ok, Why: why})
+	}
+	if c.again {
+		l.offerAgain(id, c)
+	}
 }
 
 // voiceNews translates one event of the media engine.
@@ -297,6 +304,22 @@ func endReason(ev sip.Ended) phone.Reason {
 		return phone.Unreachable
 	}
 	return phone.ReasonFor(ev.Code)
+}
+
+// holdReason says why a hold or its end failed, zero if the far end refused it. What a server says of
+// itself, or silence, is no word of the far end.
+func holdReason(ev sip.Reanswered) phone.Reason {
+	switch {
+	case ev.Cause != "" && ev.Code == 408:
+		return phone.NoReply
+	case ev.Cause != "":
+		return phone.Unreachable
+	case ev.Code/100 == 2:
+		return phone.NoCodec // an answer that cannot be used
+	case ev.Code == 408, ev.Code == 491, ev.Code/100 == 5:
+		return phone.ReasonFor(ev.Code)
+	}
+	return phone.Reason{}
 }
 
 // registrationReason puts a failed registration into words.

@@ -114,6 +114,7 @@ func (l *loop) adoptSettings(now time.Time, s config.Settings) {
 	if rule := s.Provisioning.CustomCARule; rule != l.settings.Provisioning.CustomCARule {
 		l.trust(rule)
 	}
+	l.names(s)
 	l.sayPlans(now, s, l.settings)
 	l.settings, l.sockets = s, sockets
 	l.sip(now, sip.Configure{Config: sipConfig(s, l.addrs, sockets, nil)})

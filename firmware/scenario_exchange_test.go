@@ -78,6 +78,27 @@ func TestTwoPhones(t *testing.T) {
 			home(p)
 			home(q)
 		}},
+		{"hold-cut-off", "The proxy of a call is stopped, and stays so: hold, resume and hanging up find another way.", func(b *bench) {
+			x, d := b.desks(2)
+			p, q := d[0], d[1]
+			p.do(web.Call{To: "1002"})
+			b.after(503 * time.Millisecond)
+			q.press("talk")
+			b.after(1003 * time.Millisecond)
+			if err := x.SetMode("a", exchange.Stop); err != nil {
+				b.Fatal(err)
+			}
+			p.press("hold")
+			b.after(1003 * time.Millisecond)
+			p.wantState("1001 holds", phone.StateHeld)
+			q.wantState("1002 is held", phone.StateRemoteHeld)
+			p.press("hold")
+			b.after(2003 * time.Millisecond)
+			wantTalk("taken back", p, q)
+			q.press("end")
+			home(p)
+			home(q)
+		}},
 		{"swap", "A third phone calls one of two that talk: it waits, is answered; back and forth between both; who is on hold hears nobody, and leaves unnoticed.", func(b *bench) {
 			_, d := b.desks(3)
 			p, q, r := d[0], d[1], d[2]

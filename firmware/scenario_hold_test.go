@@ -120,6 +120,31 @@ func TestHolding(t *testing.T) {
 			p.wantVoices("as it was", v)
 			leave(p, d)
 		}},
+		{"hold-503", "The server is overloaded and refuses the hold for itself: that is not the far end's wish.", func(b *bench) {
+			p, f := b.registered(), b.server
+			d, invite := onCall(p)
+			v := f.speak(invite.body)
+			defer v.close()
+			p.press("hold")
+			f.answer(f.want("Hold offers", "INVITE"), 503)
+			f.want("acknowledged", "ACK")
+			b.after(1003 * time.Millisecond)
+			p.wantScreen("the screen says whose fault it is", "Out of service")
+			p.wantState("not held", phone.StateConnected)
+			p.wantVoices("as it was", v)
+			leave(p, d)
+		}},
+		{"hold-unanswered", "Nobody answers the hold: the screen says so, and does not blame the far end.", func(b *bench) {
+			p, f := b.registered(), b.server
+			d, _ := onCall(p)
+			f.deafen(true)
+			p.press("hold")
+			b.after(17003 * time.Millisecond)
+			p.wantScreen("the screen says that nobody answered", "No reply")
+			p.wantState("not held", phone.StateConnected)
+			f.deafen(false)
+			leave(p, d)
+		}},
 		{"hold-both", "Both hold, both take back: who holds is heard by nobody.", func(b *bench) {
 			p, f := b.registered(), b.server
 			d, invite := onCall(p)

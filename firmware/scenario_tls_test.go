@@ -76,6 +76,9 @@ func TestIdentityMoves(t *testing.T) {
 				}
 				p.wantScreen("it is registered", "Ready")
 				wantShown(t, p.status().Lines[0])
+				if b.after(0); !p.set.brain.View().Lines[0].Backup {
+					t.Error("the screen is not told that this is a backup")
+				}
 				p.do(web.Call{To: "601"})
 				b.within("a call goes by the second", time.Second, func() bool { return p.shows("Connected") })
 				if via := p.status().Calls[0].Via; via != "tls:10.0.0.12:5061" {
@@ -92,7 +95,7 @@ func TestIdentityMoves(t *testing.T) {
 func wantShown(t *testing.T, line web.LineStatus) {
 	t.Helper()
 	down, up := line.Servers[0], line.Servers[1]
-	if down.Probe <= 0 || down.Probe > 3600 || down.Refresh != 0 || down.Suspect || down.Since < 0 {
+	if down.Probe <= 0 || down.Probe > 3615 || down.Refresh != 0 || down.Suspect || down.Since < 0 {
 		t.Errorf("the first is looked for in %v s: %+v", down.Probe, down)
 	}
 	if up.State != "up" || up.Probe <= 0 || up.Probe > 15 || up.Refresh < 2000 || up.Expires < up.Refresh || up.Heard <= 0 || up.RTT < 10 || !up.InUse || !up.Registered {

@@ -12,7 +12,10 @@ import (
 	"dialtone/media"
 	"dialtone/phone"
 	"dialtone/sip"
+	"dialtone/sip/transport"
 )
+
+const dnsPort = 53 // RFC 1035 section 4.2
 
 // How the settings reach the machines: each takes its own plain struct.
 
@@ -59,6 +62,18 @@ func sipConfig(s config.Settings, addrs []netip.Addr, sockets [8]netip.AddrPort,
 		})
 	}
 	return c
+}
+
+// nameServers says which name servers the settings want asked.
+func nameServers(s config.Settings) (n transport.NameServers) {
+	for _, text := range []string{s.System.PrimaryDNS, s.System.SecondaryDNS, s.System.IPv6PrimaryDNS, s.System.IPv6SecondaryDNS} {
+		if a, err := netip.ParseAddr(text); err == nil && !a.IsUnspecified() {
+			n.Manual = append(n.Manual, netip.AddrPortFrom(a, dnsPort))
+		}
+	}
+	n.Only, n.Last = s.System.DNSServerOrder == "Manual", s.System.DNSServerOrder == "DHCP,Manual"
+	n.Sequential = s.System.DNSQueryMode == "Sequential"
+	return n
 }
 
 // inService tells whether a line is switched on and has what it needs to be one.

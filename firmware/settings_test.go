@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -429,5 +430,38 @@ func TestFamilies(t *testing.T) {
 		if l.NoIPv4 != want[0] || l.NoIPv6 != want[1] || !l.PreferIPv6 {
 			t.Errorf("%s: no IPv4 %t, no IPv6 %t, IPv6 first %t", mode, l.NoIPv4, l.NoIPv6, l.PreferIPv6)
 		}
+	}
+}
+
+// The name servers of the settings reach the resolver at the start and when they change.
+func TestNameServersOfSettings(t *testing.T) {
+	s := config.Default()
+	for _, kv := range [][2]string{
+		{"Primary_DNS", "192.0.2.1"}, {"Secondary_DNS", "0.0.0.0"}, {"IPv6_Primary_DNS", "2001:db8::1"},
+		{"DNS_Server_Order", "DHCP,Manual"}, {"DNS_Query_Mode", "Sequential"},
+	} {
+		if err := s.Set(kv[0], kv[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := nameServers(s)
+	if got := fmt.Sprint(n); got != "{[192.0.2.1:53 [2001:db8::1]:53] true false true}" {
+		t.Errorf("they are %s", got)
+	}
+	if n := nameServers(config.Default()); len(n.Manual) > 0 || n.Last || n.Only || n.Sequential {
+		t.Errorf("by default they are %+v", n)
+	}
+	var told []config.Settings
+	inBench(t, func(b *bench) {
+		p := b.registered()
+		if err := p.api.ask(context.Background(), func(time.Time) { p.set.names = func(s config.Settings) { told = append(told, s) } }); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.update("Primary_DNS=192.0.2.7"); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if len(told) != 1 || told[0].System.PrimaryDNS != "192.0.2.7" {
+		t.Errorf("a change is told %d times", len(told))
 	}
 }

@@ -35,8 +35,9 @@ const (
 // "#" submits it in both cases, unless the plan has a use for it there. The zero Collector has no plan
 // and is on-hook: any number can be dialed then, and "#" as its first digit begins a service code (#61).
 //
-// A number that begins with "+" (RFC 3966) is judged by the plan if that has a "+" anywhere; otherwise it
-// is taken as it is, and ends with "#" or the long timer.
+// A number that begins with "+" (RFC 3966) is judged by the plan if that has a "+" or a "!" anywhere;
+// otherwise it is taken as it is, and ends with "#" or the long timer. A plan that bars numbers and has no
+// "+" thus refuses it: by the country's prefix any number it bars could be reached.
 type Collector struct {
 	plan    *Plan
 	timers  Timers
@@ -47,15 +48,22 @@ type Collector struct {
 	sendAt  time.Time // when the number is judged as it stands; zero: not by itself
 }
 
-// Use sets the plan and the timers of the line in use. Digits collected before are judged anew; without a
-// plan any number can be dialed.
-func (c *Collector) Use(p *Plan, t Timers) {
-	if c.plan == p && c.timers == t && p != nil {
-		return
+// Use sets the plan and the timers of the line in use; without a plan any number can be dialed. Digits
+// collected before are judged anew, off-hook at once, as if the last of them had been dialed just now.
+func (c *Collector) Use(now time.Time, p *Plan, t Timers) Verdict {
+	if same(c.plan, p) && c.timers == t {
+		return More
 	}
 	c.plan, c.timers = p, t
 	c.again()
+	if !c.offHook {
+		return More
+	}
+	return c.wait(now)
 }
+
+// same tells whether two plans say the same: settings that were read anew have another Plan each time.
+func same(p, q *Plan) bool { return p == q || p != nil && q != nil && p.script == q.script }
 
 // again judges the digits there are by the plan there is.
 func (c *Collector) again() {
@@ -70,7 +78,7 @@ func (c *Collector) again() {
 
 // free tells whether the number is one that no plan judges.
 func (c *Collector) free() bool {
-	return c.plan == nil || len(c.digits) > 0 && c.digits[0] == '+' && !c.plan.plus
+	return c.plan == nil || len(c.digits) > 0 && c.digits[0] == '+' && !c.plan.plus && !c.plan.bars
 }
 
 // Lift tells whether the phone is off-hook. Digits typed before are submitted; a plan may call by itself,
@@ -84,6 +92,9 @@ func (c *Collector) Lift(now time.Time, offHook bool) Verdict {
 		return c.judge()
 	}
 	c.again()
+	if c.plan != nil && c.plan.offHook == 0 {
+		return c.callAlone()
+	}
 	return c.wait(now)
 }
 
@@ -130,13 +141,9 @@ func (c *Collector) add(digit byte) {
 func (c *Collector) wait(now time.Time) Verdict {
 	c.sendAt = time.Time{}
 	if len(c.digits) == 0 {
-		switch {
-		case c.plan == nil || c.plan.offHook < 0:
-			return More
-		case c.plan.offHook == 0:
-			return c.callAlone()
+		if c.plan != nil && c.plan.offHook > 0 { // P0 acts when the handset is lifted, and only then
+			c.sendAt = now.Add(c.plan.offHook)
 		}
-		c.sendAt = now.Add(c.plan.offHook)
 		return More
 	}
 	if c.free() {
@@ -228,7 +235,7 @@ func (c *Collector) Delete(now time.Time) bool {
 	c.digits = c.digits[:len(c.digits)-1]
 	c.again()
 	c.sendAt = time.Time{}
-	if c.offHook && len(c.digits) > 0 {
+	if c.offHook {
 		if v := c.wait(now); v != More { // what was complete with fewer digits is not sent for deleting one
 			if d, never := c.match.wait(Timers{Long: c.timers.Long, Short: c.timers.Short}); !never {
 				c.sendAt = now.Add(max(d, c.timers.Short))
@@ -241,6 +248,17 @@ func (c *Collector) Delete(now time.Time) bool {
 // OutsideTone tells whether the outside dial tone is to be heard until the next digit.
 func (c *Collector) OutsideTone() bool {
 	return c.offHook && len(c.digits) > 0 && !c.free() && c.match.tone()
+}
+
+// Unused does what the plan does when nobody dials, before its own time has come: the dial tone ended
+// (reference D.1: the effective wait is the shorter of the two). ok is false if the plan has no P, or
+// something was dialed.
+func (c *Collector) Unused() (v Verdict, ok bool) {
+	if c.plan == nil || c.plan.offHook < 0 || len(c.digits) > 0 {
+		return More, false
+	}
+	c.sendAt = time.Time{}
+	return c.callAlone(), true
 }
 
 // Number returns the digits so far, as they were typed.

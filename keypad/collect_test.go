@@ -11,6 +11,11 @@ import (
 // dial collects keys at one moment and returns the last verdict.
 func dial(c *Collector, now time.Time, keys string) (v Verdict) {
 	for _, d := range keys {
+		if d == '+' { // a long 0
+			c.Digit(now, "0")
+			v, _ = c.Plus(now)
+			continue
+		}
 		v = c.Digit(now, hal.Key(string(d)))
 	}
 	return v
@@ -19,7 +24,7 @@ func dial(c *Collector, now time.Time, keys string) (v Verdict) {
 func TestCollectorWithoutPlan(t *testing.T) {
 	sec := func(n float64) time.Time { return at(n * 1000) }
 	c := Collector{}
-	c.Use(nil, Timers{Long: 10 * time.Second})
+	c.Use(at(0), nil, Timers{Long: 10 * time.Second})
 	check := func(what string, number string, next time.Time) {
 		t.Helper()
 		if c.Number() != number || !c.Next().Equal(next) {
@@ -139,6 +144,11 @@ func TestPlans(t *testing.T) {
 		{"(1900xxx! | 1[2-9]x.)", "1900", More, "", 3 * time.Second, Send},
 		{"(1900xxx! | 1900xxx)", "1900123", Barred, "", 0, 0},
 		{"(1900x.! | 1[2-9]xx.)", "19001#", Barred, "", 0, 0},
+		{"(1900xxx!|xx.)", "+1900123#", Reject, "", 0, 0},
+		{"(1900xxx!|xx.)", "+4930", Reject, "", 0, 0}, // at the first key
+		{"(1900xxx!|+1900x.!|+xx.)", "+1900123#", Barred, "", 0, 0},
+		{"(1900xxx!|+1900x.!|+xx.)", "+4930#", Send, "+4930", 0, 0},
+		{"(1900xxx|xx.)", "+1900123#", Send, "+1900123", 0, 0},
 		{"([35-8*]x)", "*1", Send, "*1", 0, 0},
 		{"([35-8*]x)", "4", Reject, "", 0, 0},
 		{"(#xx|xxx)", "#61", Send, "#61", 0, 0},
@@ -155,7 +165,7 @@ func TestPlans(t *testing.T) {
 		{"(x.<1:2>)", "111", More, "", 3 * time.Second, Send},
 	} {
 		var col Collector
-		col.Use(mustPlan(t, c.plan), DefaultTimers())
+		col.Use(at(0), mustPlan(t, c.plan), DefaultTimers())
 		v := col.Lift(at(0), true)
 		if c.keys != "" {
 			v = dial(&col, at(0), c.keys)
@@ -181,19 +191,40 @@ func TestPlans(t *testing.T) {
 
 func TestHotLine(t *testing.T) {
 	var c Collector
-	c.Use(mustPlan(t, "(P0<:1000>)"), DefaultTimers())
+	c.Use(at(0), mustPlan(t, "(P0<:1000>)"), DefaultTimers())
 	if v := c.Lift(at(0), true); v != Send || c.Dialed() != "1000" {
 		t.Errorf("lifting a hot line: %v, %q", v, c.Dialed())
 	}
-	c.Use(mustPlan(t, "(P0)"), DefaultTimers())
+	c.Use(at(0), mustPlan(t, "(P0)"), DefaultTimers())
 	if v := c.Lift(at(0), true); v != Reject {
 		t.Errorf("P0 without a number: %v", v)
 	}
 }
 
+// Who takes back every digit is where he was when he lifted the handset, but that a hot line does not call.
+func TestNothingDialedAfterAll(t *testing.T) {
+	for plan, want := range map[string]time.Duration{"(P5<:1000>|xx)": 5 * time.Second, "(P0<:1000>|xx)": 0, "(xx)": 0} {
+		var c Collector
+		c.Use(at(0), mustPlan(t, plan), DefaultTimers())
+		c.Lift(at(0), true)
+		dial(&c, at(1000), "1")
+		c.Delete(at(2000))
+		var wait time.Duration
+		if next := c.Next(); !next.IsZero() {
+			wait = next.Sub(at(2000))
+		}
+		if wait != want {
+			t.Errorf("%s: waits %v after the digit was taken back, want %v", plan, wait, want)
+		}
+		if want > 0 && (c.Expire(at(7000)) != Send || c.Dialed() != "1000") {
+			t.Errorf("%s: calls %q", plan, c.Dialed())
+		}
+	}
+}
+
 func TestOutsideTone(t *testing.T) {
 	var c Collector
-	c.Use(mustPlan(t, "(<9:>,xx|8x)"), DefaultTimers())
+	c.Use(at(0), mustPlan(t, "(<9:>,xx|8x)"), DefaultTimers())
 	c.Lift(at(0), true)
 	for _, step := range []struct {
 		key  string
@@ -213,7 +244,7 @@ func TestOutsideTone(t *testing.T) {
 // On-hook a number is judged when it is submitted or the handset is lifted.
 func TestOnHook(t *testing.T) {
 	var c Collector
-	c.Use(mustPlan(t, "(1xx|19xxx!)"), DefaultTimers())
+	c.Use(at(0), mustPlan(t, "(1xx|19xxx!)"), DefaultTimers())
 	if v := dial(&c, at(0), "123"); v != More || !c.Next().IsZero() {
 		t.Errorf("on-hook a complete number is sent by itself: %v", v)
 	}
@@ -231,25 +262,63 @@ func TestOnHook(t *testing.T) {
 	if v := c.Submit(at(0)); v != Barred {
 		t.Errorf("a barred number on-hook: %v", v)
 	}
-	p := mustPlan(t, DefaultPlan)
-	for number, want := range map[string]Verdict{"600": Send, "7": Send, "": Reject, "12x": Reject, "+4930123": Send} {
-		if _, v := p.Match(number); v != want {
-			t.Errorf("Match(%q): %v, want %v", number, v, want)
+	c.Use(at(0), mustPlan(t, DefaultPlan), DefaultTimers())
+	for number, want := range map[string]Verdict{"600": Send, "7": Send, "": More, "+4930123": Send} {
+		c.Clear()
+		dial(&c, at(0), number)
+		if v := c.Submit(at(0)); v != want || v == Send && c.Dialed() != number {
+			t.Errorf("%q submitted: %v %q, want %v", number, v, c.Dialed(), want)
 		}
 	}
 }
 
 func TestAnotherLinesPlan(t *testing.T) {
 	var c Collector
-	c.Use(mustPlan(t, "(1xx)"), DefaultTimers())
+	c.Use(at(0), mustPlan(t, "(1xx)"), DefaultTimers())
 	c.Lift(at(0), true)
 	dial(&c, at(0), "12")
-	c.Use(mustPlan(t, "(<1:9>xxx)"), DefaultTimers())
+	c.Use(at(0), mustPlan(t, "(<1:9>xxx)"), DefaultTimers())
 	if dial(&c, at(0), "3"); c.Dialed() != "" {
 		t.Errorf("the old plan decides: %q", c.Dialed())
 	}
 	if v := dial(&c, at(0), "4"); v != Send || c.Dialed() != "9234" {
 		t.Errorf("the new plan: %v %q", v, c.Dialed())
+	}
+
+	const seven = 7 * time.Second
+	for _, tt := range []struct {
+		plan    string
+		verdict Verdict
+		wait    time.Duration
+	}{
+		{"L:7,(12xx)", More, seven},
+		{"S:7,(12|12xx)", More, seven},
+		{"(12)", Send, 0},
+		{"(12!)", Barred, 0},
+		{"(2x)", Reject, 0},
+	} {
+		c = Collector{}
+		c.Use(at(0), mustPlan(t, "(1xxx)"), DefaultTimers())
+		dial(&c, at(0), "12")
+		p := mustPlan(t, tt.plan)
+		if v := c.Use(at(0), p, DefaultTimers()); v != More || !c.Next().IsZero() {
+			t.Errorf("%s on-hook: %v, timer at %v", tt.plan, v, c.Next())
+		}
+		c.Clear()
+		c.Use(at(0), mustPlan(t, "(1xxx)"), DefaultTimers())
+		c.Lift(at(0), true)
+		dial(&c, at(0), "12")
+		v := c.Use(at(4000), p, DefaultTimers())
+		var wait time.Duration
+		if next := c.Next(); !next.IsZero() {
+			wait = next.Sub(at(4000))
+		}
+		if v != tt.verdict || wait != tt.wait {
+			t.Errorf("%s in mid-number: %v, waits %v, want %v and %v", tt.plan, v, wait, tt.verdict, tt.wait)
+		}
+		if v := c.Use(at(5000), mustPlan(t, tt.plan), DefaultTimers()); v != More || wait > 0 && !c.Next().Equal(at(4000).Add(wait)) {
+			t.Errorf("%s once more: %v, timer at %v", tt.plan, v, c.Next())
+		}
 	}
 }
 
@@ -265,6 +334,8 @@ func TestMalformedPlans(t *testing.T) {
 		{"([2-a])", 3, "range"}, {"([a])", 3, "set of keys"}, {"(<12>x)", 2, "no colon"}, {"(<1:2x)", 2, "never closed"}, {"(<1:2 3\u00e4>)", 8, "cannot be sent"},
 		{"(xS99)", 4, "longer than 64 s"}, {"(xS1S2)", 5, "already"}, {"(xL)", 4, "number of seconds"}, {"(xS1x)", 5, "last thing"}, {"(x|P5)", 4, "first thing"},
 		{"(P5x)", 4, "does not belong"}, {"(P5<1:2>)", 4, "<:number>"}, {"L5,(x)", 2, "colon"}, {"L:5(x)", 4, "comma"}, {"S:,(x)", 3, "seconds"}, {"Q:5,(x)", 1, "is expected"},
+		{"(ä)", 2, "'ä' does not"}, {"ж(x)", 1, "not 'ж'"}, {"(x)…", 4, "there is '…'"}, {"(xS1€)", 5, "'€' follows"}, {"([2ü])", 4, "'ü' does not"},
+		{"(P5漢)", 4, "number '漢'"}, {"(xé)", 3, "'é' does"}, {"(<1:ñ>)", 5, "'ñ' cannot"}, {"(x\xff)", 3, "'\ufffd' does"}, {strings.Repeat("ж", 1100), 1025, "longer"},
 		{"(x\\y)", 3, "does not belong"}, {"(" + strings.Repeat("x", 2100) + ")", 2048, "longer"},
 	} {
 		_, err := ParsePlan(c.script)

@@ -260,7 +260,7 @@ func FuzzCollector(f *testing.F) {
 	f.Add([]byte("u1d2#c*"))
 	f.Fuzz(func(t *testing.T, script []byte) {
 		c := Collector{}
-		c.Use(nil, DefaultTimers())
+		c.Use(at(0), nil, DefaultTimers())
 		now, offHook := time.Unix(1e9, 0), false
 		for _, b := range script {
 			now = now.Add(time.Duration(b) * time.Millisecond)

@@ -154,18 +154,3 @@ func (m *matching) wait(t Timers) (d time.Duration, never bool) {
 	}
 	return d, d <= 0
 }
-
-// Match judges a whole number at once, as one typed on-hook is: Send and what is sent for it, Barred, or
-// Reject.
-func (p *Plan) Match(number string) (dialed string, v Verdict) {
-	c := Collector{}
-	c.Use(p, Timers{})
-	for i := range len(number) {
-		if setOf(number[i]) == 0 {
-			return "", Reject
-		}
-		c.add(number[i])
-	}
-	v = c.judge()
-	return c.Dialed(), v
-}

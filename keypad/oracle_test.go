@@ -247,7 +247,7 @@ func TestOracle(t *testing.T) {
 		for range 20 {
 			done++
 			var c Collector
-			c.Use(plan, timers)
+			c.Use(at(0), plan, timers)
 			v := c.Lift(at(0), true)
 			want, sends, wait := More, "", time.Duration(0)
 			switch {
@@ -340,7 +340,7 @@ func FuzzPlan(f *testing.F) {
 			return
 		}
 		var c Collector
-		c.Use(p, DefaultTimers())
+		c.Use(at(0), p, DefaultTimers())
 		c.Lift(at(0), true)
 		for i := range len(digits) {
 			c.Digit(at(0), hal.Key(digits[i:i+1]))
@@ -360,7 +360,7 @@ func BenchmarkDigit(b *testing.B) {
 		b.Fatal(err)
 	}
 	var c Collector
-	c.Use(p, DefaultTimers())
+	c.Use(at(0), p, DefaultTimers())
 	for b.Loop() {
 		c.Clear()
 		c.Lift(at(0), true)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Specification constants, reference D.1.
@@ -35,7 +36,7 @@ const DefaultPlan = "(*xx|[3469]11|0|00|[2-9]xxxxxx|1xxx[2-9]xxxxxxS0|xxxxxxxxxx
 //	[2-9*]      one of these            e.        none, one or more of the element before
 //	<8:1650>    8 is dialed, 1650 is sent for it; <:1> adds, <8:> leaves out
 //	,           the outside dial tone is heard until the next digit
-//	!           numbers that match are barred
+//	!           numbers that match are barred; those with a leading + are then judged like all others
 //	S3 or L10   at the end: the timers of this sequence, in seconds; S0 sends at once, S is S5
 //	P5<:1000>   as the first sequence: after 5 s off-hook without a digit 1000 is called (P0: at once);
 //	            without a replacement the caller hears that he has waited for too long
@@ -50,6 +51,7 @@ type Plan struct {
 	offHook   time.Duration // P; negative: none
 	call      string        // what P calls
 	plus      bool          // a sequence has a literal +
+	bars      bool          // a sequence has a !
 }
 
 // A sequence is one alternative, compiled.
@@ -111,7 +113,7 @@ func ParsePlan(script string) (*Plan, error) {
 	r := planReader{script: script}
 	p := &Plan{script: script, long: -1, short: -1, offHook: -1}
 	if len(script) > maxScript {
-		return nil, &PlanError{maxScript + 1, fmt.Sprintf("the plan is longer than %d characters", maxScript)}
+		return nil, r.failAt(maxScript, "the plan is longer than %d bytes", maxScript)
 	}
 	if err := r.plan(p); err != nil {
 		return nil, err
@@ -129,7 +131,14 @@ type planReader struct {
 func (r *planReader) fail(format string, args ...any) error { return r.failAt(r.at, format, args...) }
 
 func (r *planReader) failAt(at int, format string, args ...any) error {
-	return &PlanError{at + 1, fmt.Sprintf(format, args...)}
+	return &PlanError{utf8.RuneCountInString(r.script[:at]) + 1, fmt.Sprintf(format, args...)}
+}
+
+// here is the whole character at which the reader stands, for a message: one of another alphabet has
+// several bytes.
+func (r *planReader) here() rune {
+	c, _ := utf8.DecodeRuneInString(r.script[r.at:])
+	return c
 }
 
 // peek is the next character that counts; 0 at the end.
@@ -179,7 +188,7 @@ func (r *planReader) plan(p *Plan) error {
 		case r.peek() == 0:
 			return r.fail("a plan in parentheses is expected")
 		default:
-			return r.fail("( is expected, or L: or S: before it, not %q", r.peek())
+			return r.fail("( is expected, or L: or S: before it, not %q", r.here())
 		}
 		if !r.take(':') {
 			return r.fail("a colon is expected after %q", r.script[start])
@@ -209,7 +218,7 @@ func (r *planReader) plan(p *Plan) error {
 		case r.take('|'):
 		case r.take(')'):
 			if r.peek() != 0 {
-				return r.fail("nothing is expected after the plan, but there is %q", r.peek())
+				return r.fail("nothing is expected after the plan, but there is %q", r.here())
 			}
 			if len(p.sequences) == 0 && p.offHook < 0 {
 				return r.failAt(open, "the plan is empty")
@@ -218,7 +227,7 @@ func (r *planReader) plan(p *Plan) error {
 		case r.peek() == 0:
 			return r.failAt(open, "the parenthesis is never closed")
 		default:
-			return r.fail("%q does not belong in a dial plan", r.peek())
+			return r.fail("%q does not belong in a dial plan", r.here())
 		}
 	}
 }
@@ -237,7 +246,7 @@ func (r *planReader) sequence(p *Plan) error {
 		c := r.peek()
 		at := r.at
 		if (s.long >= 0 || s.short >= 0) && strings.IndexByte("|)SsLl", c) < 0 && c != 0 {
-			return r.fail("a timer is the last thing of a sequence, but %q follows", c)
+			return r.fail("a timer is the last thing of a sequence, but %q follows", r.here())
 		}
 		switch {
 		case c == 0 || c == '|' || c == ')':
@@ -266,7 +275,7 @@ func (r *planReader) sequence(p *Plan) error {
 			continue
 		case c == '!':
 			r.at++
-			s.barred = true
+			s.barred, p.bars = true, true
 			continue
 		case c == '<':
 			r.at++
@@ -325,7 +334,7 @@ func (r *planReader) element(p *Plan) (digitSet, error) {
 		p.plus = p.plus || c == '+'
 		return setOf(c), nil
 	}
-	return 0, r.fail("%q does not belong in a dial plan", c)
+	return 0, r.fail("%q does not belong in a dial plan", r.here())
 }
 
 // set reads [2-9*].
@@ -347,7 +356,7 @@ func (r *planReader) set(p *Plan) (digitSet, error) {
 			p.plus = p.plus || set&setOf('+') != 0
 			return set, nil
 		case setOf(c) == 0:
-			return 0, r.fail("%q does not belong in a set of keys", c)
+			return 0, r.fail("%q does not belong in a set of keys", r.here())
 		}
 		r.at++
 		if !r.take('-') {
@@ -402,7 +411,7 @@ func (r *planReader) replacement(open int) (string, error) {
 			return string(text), nil
 		case c|0x20 >= 'a' && c|0x20 <= 'z', strings.IndexByte(keys+"-._@", c) >= 0:
 		default:
-			return "", r.fail("%q cannot be sent", c)
+			return "", r.fail("%q cannot be sent", r.here())
 		}
 		if len(text) == maxReplacement {
 			return "", r.failAt(open, "the replacement is longer than %d characters", maxReplacement)
@@ -432,7 +441,7 @@ func (r *planReader) offHookTimer(p *Plan) error {
 		}
 	}
 	if c := r.peek(); c != 0 && c != '|' && c != ')' {
-		return r.fail("after P and its number %q does not belong in the sequence", c)
+		return r.fail("after P and its number %q does not belong in the sequence", r.here())
 	}
 	return nil
 }

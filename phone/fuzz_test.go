@@ -209,9 +209,9 @@ func (w *witness) state(ev Event) {
 		wrong("%d calls are in front", front)
 	case v.Waiting != (waits && w.path != PathNone):
 		wrong("a call waits: %v", waits)
-	case v.Showing == ShowIdle && standing > 0, v.Showing == ShowList && standing > 0:
+	case v.Showing == ShowIdle && standing > 0 && (v.Digits == "" || waits), v.Showing == ShowList && standing > 0:
 		wrong("%d calls cannot be seen", standing)
-	case (v.Showing == ShowIdle || v.Showing == ShowList) && (w.talk != noCall || w.tone != "" || w.ring != bell{} || w.beep != "" && w.beep != ToneConfirm):
+	case (v.Showing == ShowIdle || v.Showing == ShowList) && (w.talk != noCall || w.tone != "" || w.ring != bell{} && (standing == 0 || !w.ring.reminder) || w.beep != "" && w.beep != ToneConfirm):
 		wrong("an idle phone is not silent: talk %d tone %q ring %v beep %q", w.talk, w.tone, w.ring, w.beep)
 	case v.List.Selected < 0 || v.List.Selected > max(0, len(v.List.Entries)-1) || len(v.List.Entries) > maxRecords:
 		wrong("the list is wrong")
@@ -301,7 +301,7 @@ func (w *witness) fuzzEvent(what, how byte) Event {
 		if how%3 == 0 {
 			return RemoteHold{id, on}
 		}
-		return HoldDone{id, on, ok}
+		return HoldDone{id, on, ok, []Reason{{}, NoReply}[how/4%2]}
 	case 18:
 		return Ended{id, ReasonFor([]int{0, 200, 404, 486, 487}[how%5])}
 	case 19:

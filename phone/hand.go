@@ -7,7 +7,7 @@ import "time"
 // or about to be. On-hook none is in hand.
 
 // front is the call the screen is about: the one looked at, else the one in hand; on-hook the one that
-// rings, else the one left on hold last.
+// rings, else the one left on hold last, unless a number is being typed.
 func (p *Phone) front() *call {
 	switch {
 	case p.look != nil:
@@ -17,6 +17,9 @@ func (p *Phone) front() *call {
 	}
 	if c := p.waiting(); c != nil {
 		return c
+	}
+	if p.dial.Number() != "" {
+		return nil
 	}
 	return p.onHold()
 }
@@ -181,19 +184,25 @@ func (p *Phone) holdDone(now time.Time, ev HoldDone) {
 		return
 	}
 	c.pending = false
+	why := func(refused Reason) Reason {
+		if ev.Why != (Reason{}) {
+			return ev.Why
+		}
+		return refused
+	}
 	switch {
 	case ev.OK:
 		c.held = c.asked
 	case !ev.On:
 		c.wantHold = true
 		if c == p.active {
-			p.setNotice(now, ResumeRefused)
+			p.setNotice(now, why(ResumeRefused))
 		}
 	case c != p.active:
 		c.held = true // the user has left in good faith: they hear nothing all the same
 	case c.wantHold:
 		c.wantHold = false
-		p.setNotice(now, HoldRefused)
+		p.setNotice(now, why(HoldRefused))
 	}
 	c.remindAt = time.Time{}
 	if c.held && c.wantHold && p.cfg.HoldReminder > 0 {

@@ -11,7 +11,10 @@ const (
 	listKinds
 )
 
-var listTitles = [listKinds]string{"Missed calls", "Received calls", "Placed calls"}
+var lists = [listKinds]struct {
+	kind  ListKind
+	title string
+}{{ListMissed, "Missed calls"}, {ListReceived, "Received calls"}, {ListPlaced, "Placed calls"}}
 
 // Implementation constants.
 const (
@@ -99,7 +102,7 @@ func (p *Phone) deleteEntry(now time.Time) {
 
 // viewList is the list on the screen.
 func (p *Phone) viewList() ListView {
-	v := ListView{Title: listTitles[p.open.kind], Selected: p.open.selected}
+	v := ListView{Kind: lists[p.open.kind].kind, Title: lists[p.open.kind].title, Selected: p.open.selected}
 	for _, r := range p.history[p.open.kind] {
 		v.Entries = append(v.Entries, ListEntry{
 			Peer: r.peer, Name: r.name, Line: r.line, Count: r.count, Ago: p.now.Sub(r.at).Truncate(time.Minute),

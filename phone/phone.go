@@ -139,10 +139,12 @@ type (
 		ID ID
 		On bool
 	}
-	// HoldDone answers Hold (On) or Resume (not On); OK is false if the other side refused.
+	// HoldDone answers Hold (On) or Resume (not On). OK is false if it failed: Why says what stood in the
+	// way, and is zero if the other side refused.
 	HoldDone struct {
 		ID     ID
 		On, OK bool
+		Why    Reason
 	}
 	Ended struct {
 		ID  ID

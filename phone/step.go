@@ -186,6 +186,11 @@ func (p *Phone) Step(now time.Time, ev Event) []Action {
 		}
 	case Configure:
 		p.configure(ev.Config)
+		if p.dialing() {
+			if v := p.usePlan(now); v != keypad.More {
+				p.heed(now, v)
+			}
+		}
 	case Tick:
 	default:
 		panic("phone: unknown event")
@@ -245,7 +250,10 @@ func (p *Phone) timers(now time.Time) {
 		}
 	}
 	if due(p.firstBy, now) {
-		if p.path == PathHandset {
+		p.firstBy = time.Time{}
+		if v, ok := p.dial.Unused(); ok {
+			p.heed(now, v)
+		} else if p.path == PathHandset {
 			p.fail(now, LeftOffHook)
 		} else {
 			p.goOn(true)
@@ -342,18 +350,19 @@ func (p *Phone) offHook(now time.Time, path Path) {
 		return
 	}
 	p.line = line
-	p.usePlan()
+	p.usePlan(now) // what it says of the number, Lift says too
 	p.heed(now, p.dial.Lift(now, true))
 }
 
-// usePlan judges what is dialed by the plan of the line it will go out on.
-func (p *Phone) usePlan() {
+// usePlan judges what is dialed by the plan of the line it will go out on. It returns what that says if it
+// is another one than before.
+func (p *Phone) usePlan(now time.Time) keypad.Verdict {
 	number, _ := p.pick(p.line)
+	var plan *keypad.Plan
 	if l := p.lineAt(number); l != nil {
-		p.dial.Use(l.Plan, p.cfg.Timers)
-	} else {
-		p.dial.Use(nil, p.cfg.Timers)
+		plan = l.Plan
 	}
+	return p.dial.Use(now, plan, p.cfg.Timers)
 }
 
 // heed does what the dial plan says of the number.

@@ -222,7 +222,11 @@ func (k *talk) command(f []string) {
 	case "remote-hold":
 		k.step(RemoteHold{id(), arg(2) == "on"})
 	case "hold-done":
-		k.step(HoldDone{id(), arg(2) == "on", arg(3) != "refused"})
+		done := HoldDone{ID: id(), On: arg(2) == "on", OK: arg(3) == ""}
+		if arg(3) != "refused" {
+			done.Why = reason(arg(3))
+		}
+		k.step(done)
 	case "ended":
 		k.step(Ended{id(), reason(arg(2))})
 	case "digit":
@@ -312,7 +316,7 @@ func summary(v View) string {
 		}
 	}
 	if v.Showing == ShowList {
-		word(true, "%q", v.List.Title)
+		word(true, "%s %q", v.List.Kind, v.List.Title)
 		for i, e := range v.List.Entries {
 			word(true, "%s%s/%d(%d, %v)", map[bool]string{true: "*"}[i == v.List.Selected], e.Peer, e.Line, e.Count, e.Ago)
 		}

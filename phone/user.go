@@ -275,9 +275,10 @@ func (p *Phone) digitKey(now time.Time, k hal.Key) {
 		}
 		return
 	}
-	if p.front() != nil {
+	if p.path == PathNone && p.waiting() != nil {
 		return
 	}
+	p.look = nil // who dials looks at the number
 	p.closeList()
 	if p.failed.on { // dialing anew, without waiting for the cradle
 		p.offHook(now, p.path)
@@ -286,7 +287,7 @@ func (p *Phone) digitKey(now time.Time, k hal.Key) {
 		}
 	}
 	before := p.dial.Number()
-	p.usePlan()
+	p.usePlan(now)
 	verdict := p.dial.Digit(now, k)
 	if p.dial.Number() != before {
 		p.do(KeyTone{k})
@@ -310,7 +311,7 @@ func (p *Phone) typed(now time.Time) {
 // send submits the number typed. There is none yet: nothing happens.
 func (p *Phone) send(now time.Time) {
 	if p.dial.Number() != "" {
-		p.usePlan()
+		p.usePlan(now)
 		p.heed(now, p.dial.Submit(now))
 	}
 }
@@ -390,7 +391,7 @@ func (p *Phone) lineKey(now time.Time, number int) {
 	case p.path == PathNone && p.waiting() != nil:
 	case p.dialing() && p.dial.Number() != "":
 		p.line = number // the number goes out on the other line
-		p.usePlan()
+		p.heed(now, p.usePlan(now))
 	default:
 		p.newCall(now, number)
 	}

@@ -9,7 +9,9 @@ import (
 type Showing string
 
 const (
-	ShowIdle     Showing = "idle"     // on-hook, or a handset left lifted after a call; Digits may hold a number typed so far
+	// On-hook, or a handset left lifted after a call. Digits may hold a number typed so far; while they do
+	// there may be Calls on hold.
+	ShowIdle     Showing = "idle"
 	ShowDialing  Showing = "dialing"  // off-hook, a number is being dialed
 	ShowCalling  Showing = "calling"  // asked for, the other telephone does not ring yet
 	ShowRinging  Showing = "ringing"  // the other telephone rings
@@ -77,8 +79,18 @@ type CallView struct {
 	Front      bool          // the one in hand: it is talked in, or the user looks at it
 }
 
+// A ListKind is what calls a list is of.
+type ListKind string
+
+const (
+	ListMissed   ListKind = "missed"
+	ListReceived ListKind = "received"
+	ListPlaced   ListKind = "placed"
+)
+
 // A ListView is a list with one entry chosen, newest first.
 type ListView struct {
+	Kind     ListKind
 	Title    string // "Missed calls", at most 16 characters
 	Entries  []ListEntry
 	Selected int // index of Entries, 0 when there are none

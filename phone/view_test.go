@@ -37,11 +37,32 @@ func TestPagesTurn(t *testing.T) {
 	pages("as long as it is off", time.Minute, 31)
 }
 
+// A line that works by a backup server is shown as that, until it fails or is back home.
+func TestBackupIsShown(t *testing.T) {
+	now := time.Unix(1000, 0)
+	p := New(Config{Lines: []LineConfig{{Number: 1, Enabled: true}}})
+	for _, c := range []struct {
+		line Line
+		want bool
+	}{
+		{Line{1, LineRegistered, Reason{}, false}, false},
+		{Line{1, LineRegistered, Reason{}, true}, true},
+		{Line{1, LineFailed, NoReply, true}, false},
+		{Line{1, LineRegistered, Reason{}, true}, true},
+		{Line{1, LineRegistered, Reason{}, false}, false},
+	} {
+		p.Step(now, c.line)
+		if got := p.View().Lines[0].Backup; got != c.want {
+			t.Errorf("after %+v: backup %v", c.line, got)
+		}
+	}
+}
+
 // What crosses the loop is recorded as JSON: every field of an event must come back.
 func TestEventsAreRecorded(t *testing.T) {
 	for _, ev := range []Event{
 		KeyDown{hal.Hook}, KeyRepeat{hal.Up}, HookFlash{}, Messages{1, true}, Dial{"1001", 2}, Incoming{2, 1, "1002", "Ann"}, Ended{2, ReasonFor(486)},
-		HoldDone{2, true, true}, Line{1, LineFailed, NoReply, false}, SendDigits{1, "12#"}, Network{true}, Tick{},
+		HoldDone{2, true, false, NoReply}, Line{1, LineFailed, NoReply, true}, SendDigits{1, "12#"}, Network{true}, Tick{},
 		Configure{Config{Lines: []LineConfig{{1, "a", "b", true, true, true, nil}}, Timers: keypad.Timers{Long: 1, Short: 2}, CallWaiting: true, Appearances: 3, HoldReminder: 4, OffHook: 2, RingTimeout: 3, ReorderDelay: -1, NoticeTime: 4, Volume: 5}},
 	} {
 		b, err := json.Marshal(ev)

@@ -5,6 +5,7 @@
 #   E2E_KEEP=1       keep logs and SIP traces (the place is printed)
 #   E2E_PHONE=FILE   use this binary of the phone, for example one built with -race
 #   SOAK_CALLS=N     calls of the soak in each direction
+#   RUNS=N           measure failover, N runs (docs/redundancy.md)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -194,7 +194,7 @@ func (f *fuzz) run(script []byte) {
 				f.step(Opened{o.ID, netip.AddrPortFrom(netip.MustParseAddr("10.0.0.50"), 40000+uint16(o.ID))})
 			}
 		case 'd':
-			cause := []string{"connection refused", "address already in use", ""}[int(arg())%3]
+			cause := []string{"connection refused", CauseInUse, ""}[int(arg())%3]
 			if len(f.flows) > 0 {
 				o := f.flows[0]
 				f.flows = f.flows[1:]

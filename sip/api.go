@@ -229,11 +229,14 @@ type (
 		Body []byte
 	}
 	// Reanswered is the outcome of our Reinvite. The call goes on whatever Code says. 491 also means that
-	// an offer of the far end, or a newer Reinvite, came first: offer again if it is still wanted.
+	// an offer of the far end, or a newer Reinvite, came first: offer again if it is still wanted. Cause
+	// says why there was no response at all: Code is then 408 after silence, 503 when no server could be
+	// reached.
 	Reanswered struct {
-		ID   ID
-		Code int
-		Body []byte
+		ID    ID
+		Code  int
+		Cause string
+		Body  []byte
 	}
 	// InfoReceived is an INFO request in a call, already answered.
 	InfoReceived struct {

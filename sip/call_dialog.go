@@ -20,10 +20,11 @@ type inDialog struct {
 	moves  int          // to other servers, when one was silent
 	routes []sipmsg.Uri // of the request as it goes now
 	tx     *clientTx
+	cause  string // why there was no response
 }
 
 // Implementation constants.
-const maxMoves = 3 // servers one request inside a call is tried at
+const maxMoves = 6 // servers one request inside a call is tried at
 
 // say sends a request in the call's dialog.
 func (c *call) say(now time.Time, method sipmsg.RequestMethod, kind string, body []byte) *inDialog {
@@ -87,9 +88,10 @@ func (r *inDialog) response(now time.Time, tx *clientTx, resp *sipmsg.Response) 
 		l.session(r.method).learn(resp, false)
 	}
 	r.tx = nil
-	if l.refuses(code) && l.servers.Rank(tx.server) >= 0 {
+	if l.refuses(code) {
 		after, _ := seconds(resp, "Retry-After")
 		l.unwilling(now, tx.server, "it answers "+strconv.Itoa(code), after)
+		r.d.dead = tx.server
 		if r.elsewhere(now, tx) {
 			return
 		}
@@ -114,6 +116,7 @@ func (r *inDialog) failed(now time.Time, tx *clientTx, code int, cause string) {
 	} else if r.method == sipmsg.INVITE {
 		tx.cancel(now, "")
 	}
+	r.cause = cause
 	r.done(now, nil, code, 0)
 }
 
@@ -214,6 +217,6 @@ func (c *call) reoffered(now time.Time, r *inDialog, resp *sipmsg.Response, code
 		c.dialog.retarget(resp)
 		body = slices.Clone(sdp(resp))
 	}
-	c.a.emit(Reanswered{ID: c.id, Code: code, Body: body})
+	c.a.emit(Reanswered{ID: c.id, Code: code, Cause: r.cause, Body: body})
 	c.offerNext(now)
 }

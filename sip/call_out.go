@@ -175,12 +175,16 @@ func (c *call) silent(now time.Time, tx *clientTx) {
 	c.sendTo(now, l, s, 0)
 }
 
-// nextServer is the next server for the INVITE: of the leg it goes by, then of the alternate leg.
+// nextServer is the next server for the INVITE: of the leg it goes by, then of the other one. That is the primary
+// where the call began at the alternate, as the primary is not registered: better a try than no call.
 func (c *call) nextServer() (*leg, Server, bool) {
 	if s, ok := c.leg.servers.Another(c.tried); ok {
 		return c.leg, s, true
 	}
-	if l := c.line.alternate; l != nil && l != c.leg && !l.leaving && l.bound {
+	for _, l := range c.line.legs() {
+		if l == c.leg || l.leaving || !l.bound {
+			continue
+		}
 		if s, ok := l.servers.Another(c.tried); ok {
 			return l, s, true
 		}

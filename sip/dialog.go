@@ -111,7 +111,7 @@ func (d *dialog) nextSeq() uint32 {
 // the dialog takes the way it came; no request waits for the answer.
 func (d *dialog) server(now time.Time) Server {
 	l := d.leg
-	if l.bound && l.outbound && l.ln.cfg.UseOBProxyInDialog {
+	if d.byOutbound() {
 		return l.choose()
 	}
 	hop := d.target
@@ -148,6 +148,11 @@ func (d *dialog) server(now time.Time) Server {
 	return d.origin
 }
 
+// byOutbound tells whether requests inside the dialog go by the leg's outbound proxy, whatever the route set says.
+func (d *dialog) byOutbound() bool {
+	return d.leg.bound && d.leg.outbound && d.leg.ln.cfg.UseOBProxyInDialog
+}
+
 func (d *dialog) resolved(_ time.Time, servers []Server, cause string) {
 	if len(servers) > 0 {
 		d.found = servers[0]
@@ -161,11 +166,13 @@ func (d *dialog) resolved(_ time.Time, servers []Server, cause string) {
 // it, to the next hop or straight to the far end (design redundancy.md section 7).
 func (d *dialog) way(now time.Time) (Server, []sipmsg.Uri) {
 	if !d.cutOff() {
-		return d.server(now), d.routes
+		s := d.server(now)
+		if other, ok := d.leg.survivor(); ok && d.byOutbound() && d.leg.isDown(s) {
+			s = other // the route is good, and the outbound proxy before it is not
+		}
+		return s, d.routes
 	}
-	l := d.leg
-	s := l.choose()
-	if e, ok := l.servers.Entry(s); ok && e.Up {
+	if s, ok := d.leg.survivor(); ok {
 		around := sipmsg.Uri{Scheme: "sip", Host: uriHost(s.Addr.Addr()), Port: int(s.Addr.Port()), UriParams: sipmsg.HeaderParams{{K: "lr"}}}
 		if s.Transport.reliable() {
 			around.UriParams = append(around.UriParams, sipmsg.HeaderKV{K: "transport", V: string(s.Transport)})
@@ -210,6 +217,17 @@ func beyond(routes []sipmsg.Uri) []sipmsg.Uri {
 		return routes[2:]
 	}
 	return routes[1:]
+}
+
+// survivor is a server of the line that works: of the leg, else of the other one.
+func (l *leg) survivor() (Server, bool) {
+	for _, o := range append([]*leg{l}, l.ln.legs()...) {
+		s := o.choose()
+		if e, ok := o.servers.Entry(s); ok && e.Up {
+			return s, true
+		}
+	}
+	return Server{}, false
 }
 
 // cutOff tells whether the dialog's way leads by a server of the line that is dead or owes an answer,

@@ -68,7 +68,7 @@ func (s *authSession) learn(resp *sipmsg.Response, followed bool) (retry bool, w
 			continue
 		}
 		used := old.count > 0
-		refused := used && !c.stale && (followed && old.count == 1 && !old.accepted || old.nonce == c.nonce)
+		refused := used && followed && !c.stale && (old.count == 1 && !old.accepted || old.nonce == c.nonce)
 		if used && c.stale && !old.accepted && old.count == 1 {
 			next.stales = old.stales + 1
 		}

@@ -3,7 +3,6 @@ package sip
 import (
 	"fmt"
 	"net/netip"
-	"strings"
 	"time"
 )
 
@@ -34,6 +33,7 @@ type flow struct {
 	state   flowState
 	waiting []*clientTx // requests that go out once it is open
 
+	begun    time.Time // when it was first asked for
 	openBy   time.Time // while opening
 	accepted bool      // the peer has taken the connection and owes its part of the TLS handshake
 	patience time.Duration
@@ -68,7 +68,7 @@ func (a *Agent) flowTo(now time.Time, ln *line, t Transport, s Server, timeout t
 		f.port = lo + uint16(a.randomIndex(n))
 	}
 	a.flowKeys[key] = f
-	f.patience, f.openBy = timeout, now.Add(timeout)
+	f.begun, f.patience, f.openBy = now, timeout, now.Add(timeout)
 	f.open()
 	a.agenda.set(f)
 	return f
@@ -111,10 +111,22 @@ func (f *flow) nextPort() bool {
 	return false
 }
 
-// portTaken tells whether a connection failed for its source port only.
-func portTaken(cause string) bool {
-	return strings.Contains(cause, "address already in use") || strings.Contains(cause, "cannot assign requested address")
+// anyPort lets the system choose, where all of SIP_TCP_Port_Min..Max is taken: a call matters more.
+func (f *flow) anyPort() bool {
+	if f.port == 0 {
+		return false
+	}
+	f.port = 0
+	return true
 }
+
+// What Closed says of a connection that failed for its source port only.
+const (
+	CauseInUse        = "the address is in use"
+	CauseNotAvailable = "the local address is not available"
+)
+
+func portTaken(cause string) bool { return cause == CauseInUse || cause == CauseNotAvailable }
 
 func (f *flow) due() time.Time { return earliest(f.openBy, f.idleAt) }
 
@@ -229,7 +241,7 @@ func (a *Agent) closed(now time.Time, in Closed) {
 	if f == nil {
 		return
 	}
-	if f.state == flowOpening && portTaken(in.Cause) && f.nextPort() {
+	if f.state == flowOpening && portTaken(in.Cause) && (f.nextPort() || f.anyPort()) {
 		delete(a.flows, f.ID)
 		f.open()
 		return

@@ -55,7 +55,7 @@ func (r *registration) leftAt(s Server) (list []sipmsg.Uri) {
 		}
 	}
 	for i := range r.leg.ln.a.leftovers {
-		if o := &r.leg.ln.a.leftovers[i]; r.owns(o) && !slices.ContainsFunc(o.told, s.same) {
+		if o := &r.leg.ln.a.leftovers[i]; r.owns(o) && !slices.ContainsFunc(o.told, s.same) && !r.leg.ln.a.inUse(&o.uri) {
 			add(o.uri)
 		}
 	}
@@ -63,6 +63,21 @@ func (r *registration) leftAt(s Server) (list []sipmsg.Uri) {
 		add(r.bound)
 	}
 	return list
+}
+
+// inUse tells whether a registration that stays has bound a Contact, wherever that is: it is no leftover to those
+// who share a memory.
+func (a *Agent) inUse(uri *sipmsg.Uri) bool {
+	for _, ln := range a.lines {
+		for _, l := range ln.legs() {
+			for _, o := range l.registrations() {
+				if !o.leaving && o.bound.Host != "" && sameContact(&o.bound, uri) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // lastLeft is the server of the newest leftover.

@@ -215,7 +215,7 @@ func (l *leg) bind(now time.Time) {
 	}
 	if l.servers.Alive() {
 		l.ln.logf("server in use is now %s", where(s.Transport, s.Addr))
-		l.promote()
+		l.promote(now)
 		l.reg.moved(now)
 		l.reroute()
 	}

@@ -117,6 +117,11 @@ func (w *watch) start(now time.Time, e Entry) {
 		w.askAt = now
 		if !e.Up {
 			w.askAt = latest(now, e.Since.Add(cfg.FallbackIntvl), e.Until)
+			if cfg.ProbeIntvl > 0 {
+				// Phones whose server died at one time do not come back at one time: the first probe is somewhere
+				// in the first probe interval.
+				w.askAt = w.askAt.Add(w.leg.ln.a.randomUpTo(min(cfg.FallbackIntvl/10, cfg.ProbeIntvl)))
+			}
 		}
 		w.confirmAt = w.askAt.Add(confirmTime)
 		if cfg.ProbeIntvl == 0 && w.waitsForRefresh() {
@@ -245,7 +250,7 @@ func (w *watch) judge(now time.Time) {
 		w.options(now, watchPace)
 	case !w.server.Transport.reliable() && w.tx != nil && w.tx.sends+w.unheard < l.servers.Enough(w.server):
 		w.verdictAt = now.Add(watchPace) // one repetition is on its way still
-	case w.kind == watchUse && e.options == optionsUnknown:
+	case w.kind == watchUse && e.options == optionsUnknown && !e.pongs: // whoever answers pings is missed when they are not
 		w.confirm(now)
 	default:
 		w.dead(now)
@@ -428,7 +433,7 @@ func (l *leg) hearsFrom(now time.Time, f *flow) {
 		if s.Addr == f.Remote && s.Transport == f.Transport && (s.Transport == UDP || s.TLSName == f.tlsName) {
 			l.servers.Heard(s, now, 0, 0)
 			if w := l.watchOf(s); w != nil && w.kind == watchUse && w.pinged {
-				l.servers.Habit(s, optionsAnswered) // whoever answers pings is missed when they are not
+				l.servers.Ponged(s)
 				w.alive(now)
 			}
 		}
@@ -526,7 +531,7 @@ func (l *leg) settleOn(now time.Time, s Server) {
 	}
 	l.binding, l.bound = s, true
 	l.ln.logf("server in use is now %s", where(s.Transport, s.Addr))
-	l.promote()
+	l.promote(now)
 	l.reg.moved(now)
 	l.attend(now)
 	l.reroute()

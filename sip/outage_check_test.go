@@ -16,8 +16,11 @@ type checks struct {
 	asked    []time.Time // new requests of the last minute
 	most     int
 	mostRegs int
-	regs     []time.Time // of them REGISTER
-	changed  time.Time   // the settings, or the servers as the line knows them
+	load     int           // percent of what is allowed that was used
+	stimuli  []time.Time   // what has happened to the line
+	briefest time.Duration // Retry-After told
+	regs     []time.Time   // of them REGISTER
+	changed  time.Time     // the settings, or the servers as the line knows them
 	stuck    map[*leg]time.Time
 	listed   map[*leg]*Server // the first server of its list, as it was last seen
 	refused  map[string]bool  // Call-IDs of BYEs that a server refused, as Try_Backup_RSC has it for good
@@ -33,7 +36,6 @@ type callInfo struct {
 	answered time.Time
 	heard    bool // a provisional response came
 	end      Ended
-	legs     int
 }
 
 func (k *checks) init(w *world) {
@@ -45,6 +47,7 @@ func (k *checks) init(w *world) {
 
 func (k *checks) begins(w *world) ID {
 	k.begun += 2
+	k.stimuli = append(k.stimuli, w.now)
 	k.calls[k.begun] = &callInfo{begun: w.now, out: true}
 	return k.begun
 }
@@ -83,6 +86,7 @@ func (k *checks) step(w *world) {
 		for _, l := range ln.legs() {
 			if len(l.list) > 0 && k.listed[l] != &l.list[0] {
 				k.listed[l], k.changed = &l.list[0], w.now
+				k.stimuli = append(k.stimuli, w.now)
 			}
 			k.notStuck(w, l)
 		}
@@ -121,7 +125,11 @@ func (k *checks) notStuck(w *world, l *leg) {
 		k.stuck[l] = w.now // the time counts from when one could be reached
 		return
 	}
-	limit := 64*t.T1 + t.RegRetryLongIntvl*11/10 + time.Second
+	interval := max(t.RegRetryIntvl, t.RegRetryIntvlCap) // of silence
+	if r.code != 0 {
+		interval = max(interval, t.RegRetryLongIntvl) // of a refusal; the longest Retry-After is shorter
+	}
+	limit := 64*t.T1 + interval*11/10 + time.Second
 	if w.now.Sub(since) > limit {
 		w.violated("leg %s is not registered and does nothing for %s: %s %d %s, retry %v refresh %v starved %v", l.name, w.now.Sub(since), r.state, r.code, r.cause, r.retryAt, r.refreshAt, r.starved)
 	}
@@ -153,26 +161,66 @@ func (k *checks) sent(w *world, f Flow, req *sipmsg.Request) {
 		}
 		return
 	}
-	minute := func(list []time.Time) []time.Time {
-		i := 0
-		for i < len(list) && w.now.Sub(list[i]) >= time.Minute {
-			i++
-		}
-		return append(list[i:], w.now)
-	}
-	k.asked = minute(k.asked)
+	k.asked = lastMinute(w, k.asked)
 	k.most = max(k.most, len(k.asked))
 	if req.Method == sipmsg.REGISTER {
-		k.regs = minute(k.regs)
+		k.regs = lastMinute(w, k.regs)
 		k.mostRegs = max(k.mostRegs, len(k.regs))
 	}
+	k.noStorm(w)
 }
 
-// opened looks at a new connection.
-func (k *checks) opened(w *world) {}
+// lastMinute adds now to a list of moments and drops those that are a minute old.
+func lastMinute(w *world, list []time.Time) []time.Time {
+	i := 0
+	for i < len(list) && w.now.Sub(list[i]) >= time.Minute {
+		i++
+	}
+	return append(list[i:], w.now)
+}
 
-// registered looks at a registrar after it has taken in a REGISTER.
-func (k *checks) registered(w *world, h *host, req *sipmsg.Request) {}
+// noStorm bounds the new requests of the line in any minute, repetitions of one not counted.
+//
+// A registration tries again no sooner than Reg_Retry_Intvl, or than a Retry-After told it to; what happens to the
+// line, a fault, an end of one, a change of settings or of its servers, may each start it once more. Each time it
+// asks every server of its leg once at the most, and a hot standby its own; a REGISTER goes four times at the most
+// (two challenges, 423 or a corrected Contact). A move to another server costs one to leave the old one, and one
+// that confirms. A server is probed at Server_Probe_Intvl, with Failback_Good_Probes in a row, and when it is in
+// doubt. A call asks every server, twice with a challenge, and has a BYE and a re-INVITE or two that may move.
+func (k *checks) noStorm(w *world) {
+	if len(k.asked) < 30 {
+		return
+	}
+	for len(k.stimuli) > 0 && w.now.Sub(k.stimuli[0]) >= time.Minute+64*w.cfg.Timers.T1 {
+		k.stimuli = k.stimuli[1:]
+	}
+	l := w.cfg.Lines[0]
+	servers := 0
+	for _, ln := range w.agent.lines {
+		for _, l := range ln.legs() {
+			servers += max(1, len(l.list))
+		}
+	}
+	starts := 2 + len(k.stimuli)
+	if k.briefest > 0 {
+		starts += int(time.Minute / k.briefest)
+	}
+	regs := starts * servers * 4
+	if l.HotStandby {
+		regs *= 2
+	}
+	probes := 0
+	if l.ProbeIntvl > 0 {
+		probes = servers * l.GoodProbes * (1 + int(time.Minute/l.ProbeIntvl))
+	}
+	k.load = max(k.load, 100*len(k.regs)/regs)
+	if len(k.regs) > regs {
+		w.violated("%d REGISTER in a minute, more than %d", len(k.regs), regs)
+	}
+	if most := regs + probes + len(k.stimuli)*(3*servers+6); len(k.asked) > most {
+		w.violated("%d requests in a minute, more than %d", len(k.asked), most)
+	}
+}
 
 // refuses notes what a server that is of no use answers to a BYE.
 func (k *checks) refuses(w *world, req *sipmsg.Request, code int) {
@@ -186,6 +234,7 @@ func (k *checks) happened(w *world, e Event) {
 	switch e := e.(type) {
 	case Incoming:
 		k.calls[e.ID] = &callInfo{begun: w.now}
+		k.stimuli = append(k.stimuli, w.now)
 		k.placed(w, e.ID)
 	case Progress:
 		if c := k.calls[e.ID]; c != nil {
@@ -252,12 +301,23 @@ func (k *checks) ended(w *world, e Ended, c *callInfo) {
 // each of the servers it may be tried at.
 func (k *checks) hangs(w *world, c *callInfo) {
 	ended := w.now
+	var known []Server // that the phone takes to be up, and may send a BYE to
+	for _, ln := range w.agent.lines {
+		for _, l := range ln.legs() {
+			for _, e := range l.servers.Entries() {
+				if e.Up {
+					known = append(known, e.Server)
+				}
+			}
+		}
+	}
 	w.after(maxMoves*w.cfg.Timers.F+64*w.cfg.Timers.T1, func() {
 		for _, l := range w.far.legs {
 			if l.callID != c.callID || l.state != legUp {
 				continue
 			}
-			if h := w.reachableSince(ended); h != nil && !k.refused[l.callID] {
+			i := slices.IndexFunc(known, func(s Server) bool { h := w.hostAt(s.Addr); return h != nil && h.goodSince(ended) })
+			if h := w.reachableSince(ended); h != nil && i >= 0 && !k.refused[l.callID] {
 				w.violated("the far end is in call %s still, which ended %s ago, though %s could be reached", l.callID, w.now.Sub(ended), h.name)
 			}
 			l.end()

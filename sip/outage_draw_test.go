@@ -44,6 +44,7 @@ func newWorld(seed uint64) *world {
 func (w *world) drawHosts(transport string) {
 	port := defaultPort(Transport(strings.ToLower(transport)))
 	shared := w.newRegistrar()
+	mute := w.chance(10)
 	for i := range w.knobs.servers + w.knobs.alternate {
 		h := &host{
 			w: w, name: string(rune('a' + i)), addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(1 + i)}), port),
@@ -53,6 +54,7 @@ func (w *world) drawHosts(transport string) {
 		if !w.knobs.shared || i >= w.knobs.servers {
 			h.db = w.newRegistrar()
 		}
+		h.mute = mute && w.chance(70)
 		w.hosts = append(w.hosts, h)
 	}
 	w.far = &farEnd{w: w, addr: netip.MustParseAddrPort("10.0.9.9:5060"), delay: w.between(time.Millisecond, 30*time.Millisecond), merges: w.chance(70)}
@@ -250,6 +252,7 @@ func (w *world) moves(d time.Duration) {
 	}
 	arrive := func() {
 		w.say("** the phone is %s", next)
+		w.check.stimuli = append(w.check.stimuli, w.now)
 		w.phone, w.phoneOK = next, w.now
 		w.cfg.LocalAddrs = []netip.Addr{next}
 		w.step(AddressChanged{w.cfg.LocalAddrs})
@@ -259,6 +262,7 @@ func (w *world) moves(d time.Duration) {
 		return
 	}
 	w.say("** the phone is unplugged")
+	w.check.stimuli = append(w.check.stimuli, w.now)
 	w.phone, w.phoneOK = netip.Addr{}, time.Time{}
 	w.cfg.LocalAddrs = nil
 	w.step(AddressChanged{})
@@ -309,6 +313,7 @@ func (w *world) configure() {
 		w.say("user: another password")
 	}
 	w.check.changed = w.now
+	w.check.stimuli = append(w.check.stimuli, w.now)
 	w.step(Configure{w.cfg})
 }
 

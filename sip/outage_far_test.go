@@ -45,7 +45,6 @@ type farLeg struct {
 	invite      *served
 	asked       *request // the INVITE to the phone
 	over        time.Time
-	acked       bool
 	busyWith    bool // an INVITE of ours is under way
 	upSince     time.Time
 	phoneHungUp bool

@@ -70,7 +70,7 @@ type served struct {
 
 // receive takes in what the phone has sent.
 func (h *host) receive(p path, v Verdict) {
-	if h.fault == silent {
+	if h.fault == silent || h.mute && v.Request != nil && v.Request.Method == sipmsg.OPTIONS {
 		return
 	}
 	if v.Response != nil {
@@ -152,6 +152,9 @@ func (s *served) answer(code int, lines ...string) {
 		lines = append(lines, fmt.Sprintf(`Proxy-Authenticate: Digest realm="example", nonce="%s", algorithm=MD5, qop="auth"`, h.nonce))
 	case 503:
 		if h.after > 0 {
+			if d := time.Duration(h.after) * time.Second; w.check.briefest == 0 || d < w.check.briefest {
+				w.check.briefest = d
+			}
 			lines = append(lines, fmt.Sprintf("Retry-After: %d", h.after))
 		}
 	}
@@ -259,7 +262,6 @@ func (h *host) register(s *served) {
 	for _, b := range r.active() {
 		lines = append(lines, fmt.Sprintf("Contact: <%s>;expires=%s", b.contact, seconds32(b.until.Sub(w.now))))
 	}
-	w.check.registered(w, h, req)
 	s.answer(200, lines...)
 }
 

@@ -191,6 +191,7 @@ type host struct {
 	lossy   time.Time // when it lost packets last
 	delay   time.Duration
 	late    time.Duration // added by being slow
+	mute    bool          // it drops OPTIONS, as some do
 	loss    int           // percent of datagrams
 	after   int           // seconds of Retry-After in its 503
 	epoch   int           // counts the deaths of its connections
@@ -207,6 +208,7 @@ func (h *host) set(f fault) {
 		return
 	}
 	w.say("** %s %s%s", h.name, f, map[bool]string{true: fmt.Sprintf(", %d %%", h.loss)}[f == lossy])
+	w.check.stimuli = append(w.check.stimuli, w.now)
 	was := h.fault
 	if was == lossy {
 		h.lossy = w.now
@@ -306,7 +308,6 @@ func (w *world) opens(n Open) {
 	w.say("phone opens %d to %s", n.ID, w.name(n.Remote))
 	c := &conn{w: w, id: n.ID, kind: n.Transport, host: h}
 	w.conns[n.ID] = c
-	w.check.opened(w)
 	if h != nil {
 		c.knock(0)
 	}
@@ -413,17 +414,18 @@ func (p path) transport() string {
 // sends carries what the phone sends.
 func (w *world) sends(n Send) {
 	v := Admit(n.Data, n.Flow.Transport != UDP)
-	line := firstLine(n.Data)
+	var line strings.Builder
+	line.WriteString(firstLine(n.Data))
 	if v.Request != nil {
-		line += " cseq " + v.Request.CSeq().Value() + " branch " + branchOf(v.Request)
+		line.WriteString(" cseq " + v.Request.CSeq().Value() + " branch " + branchOf(v.Request))
 	}
 	if w.out != nil {
 		for _, m := range []sipmsg.Message{v.Request, v.Response} {
 			if !reflect.ValueOf(m).IsNil() {
-				line += contactsIn(m)
+				line.WriteString(contactsIn(m))
 			}
 		}
-		w.say("phone > %-4s %s", w.name(n.Flow.Remote), line)
+		w.say("phone > %-4s %s", w.name(n.Flow.Remote), line.String())
 	}
 	w.note(n.Data)
 	ping := strings.HasPrefix(string(n.Data), "\r\n")
@@ -437,7 +439,7 @@ func (w *world) sends(n Send) {
 	if n.Flow.Transport != UDP {
 		c := w.conns[n.Flow.ID]
 		if c == nil {
-			w.violated("the phone sends on connection %d, which there is not: %s", n.Flow.ID, line)
+			w.violated("the phone sends on connection %d, which there is not: %s", n.Flow.ID, line.String())
 			return
 		}
 		c.carry(true, w.now, func() {

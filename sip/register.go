@@ -54,6 +54,7 @@ type registration struct {
 	tried       []Server       // asked since the registration, or its refresh, began
 	bound       sipmsg.Uri     // Contact known at the registrar; no Host: none
 	server      Server         // who knows it
+	redirected  bool           // the leg's own servers had it registered there
 	expires     time.Duration
 	granted     time.Duration
 
@@ -393,7 +394,13 @@ func (r *registration) refused(now time.Time, t *registerTry, code int, cause st
 // taken us: the way out and the way in are to be one. A server that may still answer is waited for.
 func (r *registration) agree(now time.Time) {
 	l := r.leg
-	if r.standby || r.busy() || len(r.late) > 0 || !r.valid(now) || l.binding.same(r.server) || l.isDown(r.server) || l.servers.Rank(r.server) < 0 {
+	if r.standby || r.busy() || len(r.late) > 0 || !r.valid(now) || l.binding.same(r.server) || l.isDown(r.server) {
+		return
+	}
+	if l.servers.Rank(r.server) < 0 {
+		if !r.redirected {
+			r.moved(now) // it is not listed any more
+		}
 		return
 	}
 	l.settleOn(now, r.server)
@@ -445,7 +452,7 @@ func (r *registration) success(now time.Time, t *registerTry, resp *sipmsg.Respo
 		r.leaveBehind(before, old, r.expiresAt)
 	}
 	r.swept(t)
-	r.bound, r.server, r.failures, r.granted, r.tried = t.sent, t.server, 0, granted, nil
+	r.bound, r.server, r.failures, r.granted, r.tried, r.redirected = t.sent, t.server, 0, granted, nil, t.redirects > 0
 	if r.state != regRegistered || !old.same(t.server) || before.Host == "" {
 		l.ln.logf("registered at %s for %s", where(t.server.Transport, t.server.Addr), granted)
 	}

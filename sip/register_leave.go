@@ -151,6 +151,7 @@ type unbinding struct {
 func (r *registration) unbind(now time.Time, s Server, contact sipmsg.Uri) {
 	r.leaveBehind(contact, s, now.Add(r.granted))
 	if r.leg.isDown(s) {
+		r.untold(now, &contact)
 		return // it cannot be told now
 	}
 	(&unbinding{r: r, server: s, contact: contact}).send(now)
@@ -197,9 +198,22 @@ func (u *unbinding) response(now time.Time, tx *clientTx, resp *sipmsg.Response)
 			r.refreshAt, r.retryAt = time.Time{}, time.Time{}
 			r.ask(now, r.server).alone = true
 		}
+	default:
+		u.r.untold(now, &u.contact)
 	}
 }
 
-func (u *unbinding) failed(_ time.Time, tx *clientTx, _ int, cause string) {
+func (u *unbinding) failed(now time.Time, tx *clientTx, _ int, cause string) {
 	u.r.leg.ln.logf("%s could not be told that it is not used any more: %s", where(tx.server.Transport, tx.server.Addr), cause)
+	u.r.untold(now, &u.contact)
+}
+
+// untold lets the server that knows us now remove a Contact soon, in case it shares the memory of the one that could
+// not be told.
+func (r *registration) untold(now time.Time, contact *sipmsg.Uri) {
+	if r.leaving || r.refreshAt.IsZero() || sameContact(contact, &r.bound) {
+		return
+	}
+	r.refreshAt = earliest(r.refreshAt, now.Add(returnTime))
+	r.leg.ln.a.agenda.set(r)
 }

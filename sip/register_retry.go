@@ -2,6 +2,8 @@ package sip
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"time"
 
 	sipmsg "github.com/emiago/sipgo/sip"
@@ -100,10 +102,15 @@ func (r *registration) renewing() bool {
 
 // addressChanged registers anew if our Contact is no longer true.
 func (r *registration) addressChanged(now time.Time) {
-	if !r.wanted() || r.busy() || !r.leg.bound {
+	if !r.wanted() || !r.leg.bound {
 		return
 	}
-	if own := r.leg.localAddr(nil); r.bound.Host != "" {
+	own := r.leg.localAddr(nil)
+	if r.busy() || len(r.late) > 0 {
+		r.restart(now, own.Addr())
+		return
+	}
+	if r.bound.Host != "" {
 		if said, _ := hostAddr(r.bound.Host); said == own.Addr() && r.bound.Port == int(own.Port()) {
 			return
 		}
@@ -111,15 +118,42 @@ func (r *registration) addressChanged(now time.Time) {
 	r.begin(now)
 }
 
+// restart gives up the REGISTERs under way that say where we are no longer, and begins anew.
+func (r *registration) restart(now time.Time, own netip.Addr) {
+	untrue := func(t *registerTry) bool {
+		said, _ := hostAddr(t.sent.Host)
+		return t.sent.Host != "" && said != own
+	}
+	tries := append(slices.Clone(r.under), r.late...)
+	if !slices.ContainsFunc(tries, untrue) {
+		return
+	}
+	for _, t := range tries {
+		if t.tx != nil {
+			t.tx.abandon(now)
+			t.tx = nil
+		}
+		if t.sent.Host != "" {
+			r.leaveBehind(t.sent, t.server, now.Add(r.expires)) // it may arrive yet
+		}
+		if t.home {
+			r.leg.rewatch(now, t.server)
+		}
+	}
+	r.under, r.late = nil, nil
+	r.begin(now)
+}
+
 // moved registers at the server that is in use now, if it does not know us already. With
-// Auto_Register_When_Failover No a registration that is valid elsewhere waits for its refresh.
+// Auto_Register_When_Failover No a registration that is valid elsewhere waits for its refresh, unless that server is
+// not listed any more.
 func (r *registration) moved(now time.Time) {
 	switch {
 	case !r.wanted() || r.busy() || r.standby:
 		return
 	case r.valid(now) && r.server.same(r.leg.binding):
 		return
-	case r.valid(now) && !r.leg.ln.cfg.AutoRegister:
+	case r.valid(now) && !r.leg.ln.cfg.AutoRegister && r.leg.servers.Rank(r.server) >= 0:
 		return
 	}
 	r.begin(now)

@@ -42,6 +42,7 @@ type Entry struct {
 	answers evidence
 	heard   time.Time // when it said something last
 	options optionsHabit
+	pongs   bool // it answers the pings of a connection, whatever it does with OPTIONS
 }
 
 // An optionsHabit is what is known of how a server takes OPTIONS. There are registrars and firewalls that
@@ -158,6 +159,7 @@ func (l *ServerList) Down(s Server, now time.Time, cause string) bool {
 	was := e.Up
 	l.downs++
 	e.Up, e.Since, e.Cause, e.down, e.failed, e.suspect, e.Until = false, now, cause, l.downs, true, false, time.Time{}
+	e.pongs = false // it may be another program when it is back
 	return was
 }
 
@@ -229,6 +231,13 @@ func (l *ServerList) Took(s Server, d time.Duration) {
 func (l *ServerList) Habit(s Server, h optionsHabit) {
 	if i := l.find(s); i >= 0 {
 		l.entries[i].options = h
+	}
+}
+
+// Ponged notes that s has answered a ping.
+func (l *ServerList) Ponged(s Server) {
+	if i := l.find(s); i >= 0 {
+		l.entries[i].pongs = true
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 func (l *leg) standBy(now time.Time) {
 	want := l.ln.cfg.HotStandby && l.reg.wanted() && l.bound && !l.leaving
 	if want && l.standbyAt(l.binding) != nil {
-		l.promote() // the server in use was chosen while none could be used
+		l.promote(now) // the server in use was chosen while none could be used
 	}
 	var kept []*registration
 	for _, r := range l.spare {
@@ -57,9 +57,16 @@ func (l *leg) standbyAt(s Server) *registration {
 }
 
 // promote makes the standby at the server in use the registration of the leg, and the old one a standby.
-func (l *leg) promote() {
+func (l *leg) promote(now time.Time) {
 	up, old := l.standbyAt(l.binding), l.reg
 	if up == nil {
+		return
+	}
+	if old.bound.Host != "" && old.server.same(l.binding) {
+		// It was asked too when another was silent; that one needs a standby now.
+		l.spare = slices.DeleteFunc(l.spare, func(r *registration) bool { return r == up })
+		up.abandon(now)
+		l.standBy(now)
 		return
 	}
 	up.standby, up.fixed, up.toUse = false, Server{}, false

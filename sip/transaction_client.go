@@ -185,6 +185,9 @@ func (tx *clientTx) lost(now time.Time, cause string) {
 		tx.leg.ln.logf("%s takes no TCP: %s", tx.server.Addr, cause)
 		tx.flow = f
 		tx.launch(now)
+	case tx.state == txWaiting && tx.begun.After(tx.flow.begun) && !tx.resent:
+		tx.resent = true // it came late to an attempt that failed: it has one of its own
+		tx.start(now)
 	case tx.state == txWaiting:
 		tx.end() // nothing was sent, so no late answer can come
 		tx.client.failed(now, tx, 503, cause)

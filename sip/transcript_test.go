@@ -439,6 +439,13 @@ func quoteBody(b []byte) string {
 	return " {" + string(b) + "}"
 }
 
+func quoteCause(cause string) string {
+	if cause == "" {
+		return ""
+	}
+	return " (" + cause + ")"
+}
+
 func (s *stage) event(e Event) string {
 	switch e := e.(type) {
 	case Incoming:
@@ -453,7 +460,7 @@ func (s *stage) event(e Event) string {
 	case Reoffer:
 		return fmt.Sprintf("Reoffer %d%s", e.ID, quoteBody(e.Body))
 	case Reanswered:
-		return fmt.Sprintf("Reanswered %d: %d%s", e.ID, e.Code, quoteBody(e.Body))
+		return fmt.Sprintf("Reanswered %d: %d%s%s", e.ID, e.Code, quoteBody(e.Body), quoteCause(e.Cause))
 	case InfoReceived:
 		return fmt.Sprintf("InfoReceived %d %s%s", e.ID, e.Type, quoteBody(e.Body))
 	case Ended:
@@ -461,20 +468,13 @@ func (s *stage) event(e Event) string {
 		if e.Remote {
 			who = "by them"
 		}
-		text := fmt.Sprintf("Ended %d: %d %s, %s", e.ID, e.Code, e.Phrase, who)
-		if e.Cause != "" {
-			text += " (" + e.Cause + ")"
-		}
-		return text
+		return fmt.Sprintf("Ended %d: %d %s, %s%s", e.ID, e.Code, e.Phrase, who, quoteCause(e.Cause))
 	case Registration:
 		text := fmt.Sprintf("Registration %d: %s", e.Line, e.State)
 		if e.Code != 0 {
 			text += " " + strconv.Itoa(e.Code)
 		}
-		if e.Cause != "" {
-			text += " (" + e.Cause + ")"
-		}
-		return text
+		return text + quoteCause(e.Cause)
 	case Rerouted:
 		return fmt.Sprintf("Rerouted %d", e.ID)
 	case Notify:

@@ -131,6 +131,14 @@ try {
   await until("and taken back", async () => (await b.calls())[0]?.state === "connected");
   await b.hears("hears again", 1000);
 
+  let lost = 0; // the release of a key, on its way to the phone
+  const released = (request) => request.url().endsWith("/api/v1/keys") && /"key":"volup","down":false/.test(request.postData());
+  await b.page.route("**/api/v1/keys", async (route) => { if (released(route.request()) && lost++ < 2) await route.abort(); else await route.continue(); });
+  const arrived = b.page.waitForResponse((r) => released(r.request()), { timeout: patience });
+  await b.keys("volup");
+  check("a release that is lost on its way is sent again", (await arrived).ok() && lost === 3, `${lost} times`);
+  await b.page.unroute("**/api/v1/keys");
+
   const page = await context.newPage();
   await page.setViewportSize({ width: 1500, height: 1000 });
   await page.goto(control.replace("127.0.0.1", "localhost"));
@@ -156,9 +164,14 @@ try {
   await page.setViewportSize({ width: 375, height: 812 });
   await page.waitForTimeout(300);
   check("the control page fits a telephone", (await page.evaluate(() => document.documentElement.scrollWidth)) <= 375);
-  await page.click('[data-name="a"] [data-mode="normal"]');
+  const states = async (one, two) => (await a.calls())[0]?.state === one && (await b.calls())[0]?.state === two;
+  await a.keys("hold");
+  await until("with a still stopped, 1001 holds the call and 1002 knows", () => states("held", "remote-held"));
+  await a.keys("hold");
+  await until("1001 takes it back", () => states("connected", "connected"));
   await b.keys("end");
-  await until("the call is over on both sides", async () => (await a.calls()).length + (await b.calls()).length === 0);
+  await until("1002 hangs up, and the call is over on both sides", async () => (await a.calls()).length + (await b.calls()).length === 0);
+  await page.click('[data-name="a"] [data-mode="normal"]');
   await a.page.evaluate(() => { if (document.getElementById("hook").getAttribute("aria-pressed") === "true") document.getElementById("hook").click(); });
 
   await page.setViewportSize({ width: 1280, height: 900 });

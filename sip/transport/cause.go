@@ -11,6 +11,8 @@ import (
 	"os"
 	"strings"
 	"syscall"
+
+	"dialtone/sip"
 )
 
 // cause says in a few words why something on the network failed: for a log line, and for the person who
@@ -38,8 +40,8 @@ func plainCause(err error) string {
 		{syscall.EHOSTDOWN, "the host is down"},
 		{syscall.ENETUNREACH, "no route to the network"},
 		{syscall.ENETDOWN, "the network is down"},
-		{syscall.EADDRINUSE, "the address is in use"},
-		{syscall.EADDRNOTAVAIL, "the local address is not available"},
+		{syscall.EADDRINUSE, sip.CauseInUse},
+		{syscall.EADDRNOTAVAIL, sip.CauseNotAvailable},
 		{syscall.EACCES, "not permitted"},
 		{syscall.EPERM, "not permitted"},
 		{syscall.EMSGSIZE, "the message is too large for UDP"},

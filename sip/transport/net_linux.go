@@ -13,12 +13,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Implementation constants of TCP connections.
+// Implementation constants of TCP connections. A peer that lost power says nothing, and the kernel would
+// repeat what is not acknowledged for a quarter of an hour (tcp_retries2). userTimeout is well above what a bad
+// line needs to get a segment through (five repetitions, the last after 6.2 s) and below Timer B and F (16 s), so
+// that the request that waits there goes to the next server before it fails. It is the floor under the agent's
+// own pings, which tell sooner where a server answers them. A connection without traffic is found by
+// keep-alive: the first probe after 15 s, and as userTimeout rules here too, the end with the next, at 18 s.
 const (
 	keepAliveIdle     = 15 * time.Second
 	keepAliveInterval = 3 * time.Second
 	keepAliveCount    = 3
-	userTimeout       = 10 * time.Second // sent octets unacknowledged for so long: the peer is gone
+	userTimeout       = 10 * time.Second // tcp(7), TCP_USER_TIMEOUT
 	udpSendTries      = 4                // a pending error of another peer is in the way of a send
 )
 

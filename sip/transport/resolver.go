@@ -28,15 +28,41 @@ const (
 )
 
 // Resolver asks name servers the agent's questions. It keeps no answers: the agent knows when each of
-// them ends, and what to do while nobody answers. All servers are asked at once and the first useful
-// answer counts, so that a dead or broken one costs nothing.
+// them ends, and what to do while nobody answers. Unless told otherwise it asks all servers at once and the
+// first useful answer counts, so that a dead or broken one costs nothing.
 type Resolver struct {
 	net   Net
 	fixed []netip.AddrPort
 	conf  *resolvConf
 
 	mu    sync.Mutex
+	names NameServers
 	known map[netip.AddrPort]*nameServer
+}
+
+// NameServers is what the settings say about name servers.
+type NameServers struct {
+	Manual     []netip.AddrPort // set by hand (Primary_DNS and so on)
+	Last       bool             // they are asked after those of the network (DNS_Server_Order DHCP,Manual)
+	Only       bool             // those of the network are not asked, unless none is set by hand
+	Sequential bool             // DNS_Query_Mode: one after another, the next when one fails or is silent for a second
+}
+
+// Use takes over settings. Servers given to NewResolver come from the command line, and stay.
+func (r *Resolver) Use(n NameServers) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n.Manual = slices.Clone(n.Manual)
+	for i, s := range n.Manual {
+		n.Manual[i] = unmap(s)
+	}
+	r.names = n
+}
+
+func (r *Resolver) using() NameServers {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.names
 }
 
 // nameServer is what is remembered of a name server.
@@ -63,10 +89,28 @@ func FollowResolvConf(path string, n Net) *Resolver {
 	return r
 }
 
-// Servers is the name servers asked at the moment.
+// Servers is the name servers asked at the moment, in their order.
 func (r *Resolver) Servers() ([]netip.AddrPort, error) {
 	if r.conf != nil {
-		return r.conf.current()
+		n := r.using()
+		if n.Only && len(n.Manual) > 0 {
+			return n.Manual, nil
+		}
+		list, err := r.conf.current()
+		if len(n.Manual) == 0 {
+			return list, err
+		}
+		all := slices.Concat(n.Manual, list)
+		if n.Last {
+			all = slices.Concat(list, n.Manual)
+		}
+		var once []netip.AddrPort
+		for _, s := range all {
+			if !slices.Contains(once, s) {
+				once = append(once, s)
+			}
+		}
+		return once, nil
 	}
 	if len(r.fixed) == 0 {
 		return nil, errors.New("no name server is set")
@@ -154,9 +198,24 @@ func (r *Resolver) exchange(outer context.Context, deadline time.Time, name stri
 		}
 	}
 	live, dead := r.sort(servers, time.Now())
-	ask(live)
+	sequential := r.using().Sequential
 	help := time.NewTimer(helpAfter)
 	defer help.Stop()
+	next := func() {
+		switch {
+		case len(live) > 0 && sequential:
+			ask(live[:1])
+			live = live[1:]
+			help.Reset(helpAfter)
+		case len(live) > 0:
+			ask(live)
+			live = nil
+		default:
+			ask(dead)
+			dead = nil
+		}
+	}
+	next()
 	second := time.NewTimer(0)
 	second.Stop()
 	defer second.Stop()
@@ -170,8 +229,7 @@ func (r *Resolver) exchange(outer context.Context, deadline time.Time, name stri
 			}
 			return nil, cmp.Or(telling(servers, failures), errors.New("no name server answers in time"))
 		case <-help.C:
-			ask(dead)
-			dead = nil
+			next()
 		case <-second.C:
 			return negative, nil
 		case answer := <-replies:
@@ -189,9 +247,8 @@ func (r *Resolver) exchange(outer context.Context, deadline time.Time, name stri
 			case len(waiting) > 0:
 			case negative != nil:
 				return negative, nil
-			case len(dead) > 0:
-				ask(dead)
-				dead = nil
+			case len(live)+len(dead) > 0:
+				next()
 			default:
 				return nil, telling(servers, failures)
 			}

@@ -370,6 +370,61 @@ func TestQuery(t *testing.T) {
 	}
 }
 
+// DNS_Query_Mode Sequential: the second server is asked when the first fails or is silent, and not before.
+func TestResolverSequential(t *testing.T) {
+	good, other := newNameServer(t, testZone...), newNameServer(t, testZone...)
+	silent, broken := newNameServer(t).silent(), newNameServer(t).rcode(dns.RcodeServerFailure)
+	const want = "192.0.2.1, 192.0.2.2 ttl 30s"
+	r := newTestResolver(t, good.addr, other.addr)
+	r.Use(NameServers{Sequential: true})
+	for range 5 {
+		wantAnswer(t, "the first answers", r, "A", "a.voice.test", want)
+	}
+	wantAnswer(t, "that there is nothing is an answer", r, "A", "nowhere.test", "NXDOMAIN ttl 20s")
+	if n := other.udp.Load(); n != 0 {
+		t.Errorf("the second was asked %d times", n)
+	}
+	for _, first := range []*nameServerRig{silent, broken} {
+		r := newTestResolver(t, first.addr, other.addr)
+		r.Use(NameServers{Sequential: true})
+		wantAnswer(t, "the second answers", r, "A", "a.voice.test", want)
+		if first.udp.Load() == 0 || other.udp.Load() == 0 {
+			t.Error("not both were asked")
+		}
+	}
+}
+
+func TestNameServersByHand(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "resolv.conf")
+	if err := os.WriteFile(path, []byte("nameserver 192.0.2.1\nnameserver 192.0.2.9\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	hand := []netip.AddrPort{netip.MustParseAddrPort("192.0.2.9:53"), netip.MustParseAddrPort("[::ffff:192.0.2.8]:53")}
+	for _, c := range []struct {
+		sentence string
+		use      NameServers
+		want     string
+	}{
+		{"none by hand", NameServers{}, "[192.0.2.1:53 192.0.2.9:53]"},
+		{"none by hand, and no others", NameServers{Only: true}, "[192.0.2.1:53 192.0.2.9:53]"},
+		{"by hand first", NameServers{Manual: hand}, "[192.0.2.9:53 192.0.2.8:53 192.0.2.1:53]"},
+		{"by hand last", NameServers{Manual: hand, Last: true}, "[192.0.2.1:53 192.0.2.9:53 192.0.2.8:53]"},
+		{"by hand alone", NameServers{Manual: hand, Only: true}, "[192.0.2.9:53 192.0.2.8:53]"},
+	} {
+		r := FollowResolvConf(path, OS())
+		r.Use(c.use)
+		servers, err := r.Servers()
+		if got := fmt.Sprint(servers); err != nil || got != c.want {
+			t.Errorf("%s: %s %v, want %s", c.sentence, got, err, c.want)
+		}
+	}
+	fixed := NewResolver(hand[:1], OS())
+	fixed.Use(NameServers{Manual: hand[1:], Only: true})
+	if servers, _ := fixed.Servers(); fmt.Sprint(servers) != "[192.0.2.9:53]" {
+		t.Errorf("the command line is overruled: %v", servers)
+	}
+}
+
 func TestResolvConf(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "resolv.conf")
 	write := func(text string) {

@@ -127,7 +127,9 @@ func (f *flow) notify() {
 // dial opens the connection and stays with it until it has ended.
 func (f *flow) dial(o sip.Open, base *tls.Config) {
 	defer f.forget()
-	raw, err := f.connect(o.Local, unmap(o.Remote))
+	ctx, cancel := context.WithTimeout(f.ctx, dialTimeout)
+	raw, err := f.t.cfg.Net.Dial(ctx, o.Local, unmap(o.Remote))
+	cancel()
 	if err != nil {
 		f.tell(err)
 		return
@@ -144,18 +146,6 @@ func (f *flow) dial(o sip.Open, base *tls.Config) {
 		return
 	}
 	f.run(raw, conn)
-}
-
-// connect dials. A source port that is taken does not stop a call: any other one is used then.
-func (f *flow) connect(local, remote netip.AddrPort) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(f.ctx, dialTimeout)
-	defer cancel()
-	conn, err := f.t.cfg.Net.Dial(ctx, local, remote)
-	if local.Port() != 0 && (errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.EADDRNOTAVAIL)) {
-		f.t.cfg.Log.Info("the source port is taken, using any", "local", local, "remote", remote)
-		conn, err = f.t.cfg.Net.Dial(ctx, netip.AddrPortFrom(local.Addr(), 0), remote)
-	}
-	return conn, err
 }
 
 // run reads and writes an open connection until it ends. conn is raw, or TLS on top of it.
@@ -317,7 +307,9 @@ func (f *flow) write(conn net.Conn) {
 // isPing tells whether a message of the framer is CRLF only, RFC 5626 section 4.4.1.
 func isPing(message []byte) bool { return len(bytes.Trim(message, "\r\n")) == 0 }
 
+// isTimeout tells whether a deadline of ours has passed. That the system has given up on a peer that does not
+// acknowledge calls itself a timeout too, and is none of these.
 func isTimeout(err error) bool {
 	var t interface{ Timeout() bool }
-	return errors.As(err, &t) && t.Timeout()
+	return !errors.Is(err, syscall.ETIMEDOUT) && errors.As(err, &t) && t.Timeout()
 }

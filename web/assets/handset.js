@@ -12,8 +12,10 @@ const lines = new Map(); // status of the lines by number
 let handset = { lifted: false, path: "", muted: false, volume: 0, ring: false, soft: ["", "", "", ""], lamps: {} };
 let live = false;
 
-// Keys. One request at a time keeps their order; what is pressed meanwhile goes with the next one.
+// Keys. One request at a time keeps their order; what is pressed meanwhile goes with the next one. A press that
+// does not arrive is told and forgotten; a release is tried until it does, or the key would stay down.
 const maxSteps = 64; // of one request
+const retryAfter = 500; // ms
 const steps = [];
 const held = new Set(); // keys that are down now; the phone knows which become long and which repeat
 let sending = false;
@@ -22,14 +24,21 @@ async function send() {
   if (sending) return;
   sending = true;
   while (steps.length) {
-    const body = JSON.stringify({ steps: steps.splice(0, maxSteps) });
+    const now = steps.splice(0, maxSteps);
+    let arrived = true;
     try {
-      const answer = await fetch("/api/v1/keys", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+      const answer = await fetch("/api/v1/keys", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ steps: now }) });
       if (answer.status === 401) return leave();
+      arrived = answer.status < 500;
       error.textContent = answer.ok ? "" : (await answer.json()).error;
     } catch (e) {
+      arrived = false;
       error.textContent = "The phone does not answer: the key was not pressed.";
-      steps.length = 0;
+    }
+    if (!arrived) {
+      const releases = new Set([...now, ...steps].filter((s) => s.down === false && s.key !== "hook").map((s) => s.key));
+      steps.splice(0, steps.length, ...[...releases].map((key) => ({ key, down: false })));
+      if (steps.length) await new Promise((done) => setTimeout(done, retryAfter));
     }
   }
   sending = false;
