@@ -151,6 +151,14 @@ func (j *Jitter) Push(now time.Time, seq uint16, timestamp uint32, payload []byt
 	j.store(at, j.scratch[:n])
 }
 
+// PushOther notes a packet of the stream that carries no voice, such as a telephone-event: where it stands in
+// the sequence no voice is missing.
+func (j *Jitter) PushOther(seq uint16) {
+	if seq == j.seq+1 {
+		j.seq = seq
+	}
+}
+
 // PushNoise hands over a comfort noise payload (RFC 3389): the far end is silent from timestamp on, and
 // says how its silence sounds.
 func (j *Jitter) PushNoise(seq uint16, timestamp uint32, payload []byte) {

@@ -156,6 +156,32 @@ func TestJitterTakesAnyPacketTime(t *testing.T) {
 	}
 }
 
+func TestJitterOfAnySoundPeriod(t *testing.T) {
+	for _, n := range []int{16, 32, 40, 64, 80, 128, 160, 240, 320, 480} {
+		j := NewJitter(muLaw)
+		voice := speech(muLaw, 10*sampleRate)
+		payload := make([]byte, 160)
+		var heard []int16
+		out := make([]int16, n)
+		epoch := time.Unix(9, 0)
+		for at, sent := 0, 0; at < 8*sampleRate; at += n {
+			for ; sent*160 <= at; sent++ {
+				muLaw.encodeTo(payload, voice[sent*160:][:160])
+				j.Push(epoch.Add(samplesTime(sent*160)), uint16(sent), uint32(sent*160), payload)
+			}
+			j.Pull(epoch.Add(samplesTime(at)), out)
+			heard = append(heard, out...)
+		}
+		s := j.Stats()
+		if find(heard, voice[3*sampleRate:7*sampleRate]) < 0 {
+			t.Errorf("pulls of %d samples: not played as it is; %+v", n, s)
+		}
+		if most := samplesTime(2*n) + 3*time.Millisecond; s.Delay > most || s.Concealed > 0 {
+			t.Errorf("pulls of %d samples: %+v, want a delay of at most %v", n, s, most)
+		}
+	}
+}
+
 func TestJitterIsSilentWithoutPackets(t *testing.T) {
 	b := newBench(t)
 	b.pull(100)

@@ -171,6 +171,26 @@ func TestTheSSRCChangesInACall(t *testing.T) {
 	a.hears("the second, one packet of doubt", from+2*160, from+48*160)
 }
 
+// While a key is held the far end sends events instead of voice: nothing is lost.
+func TestEventsInPlaceOfVoiceAreNoLoss(t *testing.T) {
+	a := newAir(t)
+	for range 10 {
+		a.talk(PCMU, 20)
+		began := uint32(a.said)
+		for i := range 8 {
+			payload := []byte{5, 10, 0, byte((i + 1) * 160 >> 8)}
+			a.r.Push(a.now, a.far, packet(rtp.Header{PayloadType: 101, SequenceNumber: a.seq, Timestamp: began, SSRC: 7}, payload))
+			a.seq++
+			a.said += 160
+			a.pull(20)
+		}
+	}
+	a.talk(PCMU, 20)
+	if j := a.r.session.jitter; j.losses > 0.001 || j.Stats().Delay > 10*time.Millisecond {
+		t.Errorf("events count as a loss of %.1f %%, the delay is %v", 100*j.losses, j.Stats().Delay)
+	}
+}
+
 func TestReceivingAllocatesNothing(t *testing.T) {
 	a := newAir(t)
 	i := 0

@@ -46,7 +46,7 @@ func (t *trace) best() float64 {
 	return least
 }
 
-// openTrace reads a trace file: gzip text, a header "# name=… skew_ppm=… note", then a packet a line,
+// openTrace reads a trace file: text, as a rule under gzip, a header "# name=… skew_ppm=… note", then a packet a line,
 // "seq send_ms arrive_ms", -1 for lost.
 func openTrace(path string) (*trace, error) {
 	f, err := os.Open(path)
@@ -62,12 +62,17 @@ func openTrace(path string) (*trace, error) {
 }
 
 func readTrace(r io.Reader) (*trace, error) {
-	z, err := gzip.NewReader(r)
-	if err != nil {
-		return nil, err
+	b := bufio.NewReader(r)
+	r = b
+	if magic, _ := b.Peek(2); string(magic) == "\x1f\x8b" {
+		z, err := gzip.NewReader(b)
+		if err != nil {
+			return nil, err
+		}
+		r = z
 	}
 	t := new(trace)
-	lines := bufio.NewScanner(z)
+	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxHeader)
 	for n := 1; lines.Scan(); n++ {
 		line := lines.Text()

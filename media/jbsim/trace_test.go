@@ -42,6 +42,13 @@ func zipped(text string) *bytes.Buffer {
 	return &b
 }
 
+func TestATraceMayBePlainText(t *testing.T) {
+	tr, err := readTrace(strings.NewReader("# name=x skew_ppm=-20 two of them\n0 0 5.5\n1 20 -1\n"))
+	if err != nil || tr.name != "x" || tr.skewPPM != -20 || len(tr.packets) != 2 || tr.best() != 5.5 {
+		t.Errorf("%+v, %v", tr, err)
+	}
+}
+
 func TestBadTracesAreRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                      "no packets",
