@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -93,8 +94,13 @@ func difference(a, b string) string {
 }
 
 // play plays one world to its end.
-func play(seed uint64, written bool) *world {
-	w := newWorld(seed)
+func play(seed uint64, written bool) (w *world) {
+	w = newWorld(seed)
+	defer func() {
+		if r := recover(); r != nil {
+			w.violated("panic: %v\n%s", r, debug.Stack())
+		}
+	}()
 	if written {
 		w.out = &bytes.Buffer{}
 	}

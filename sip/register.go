@@ -459,15 +459,15 @@ func (r *registration) success(now time.Time, t *registerTry, resp *sipmsg.Respo
 	r.expiresAt = now.Add(granted)
 	r.refreshAt = now.Add(refreshAfter(granted, timers.F))
 	r.retryAt = time.Time{}
-	for _, o := range r.under { // they were asked too, and were slower
-		r.late = append(r.late, o)
-		if o.tx != nil && !o.tx.heard {
-			l.doubt(now, o.tx)
-		}
-	}
-	r.under = nil
+	slower := r.under // they were asked too
+	r.under, r.late = nil, append(r.late, slower...)
 	r.set(regRegistered, 0, "")
 	l.ln.a.agenda.set(r)
+	for _, o := range slower {
+		if o.tx != nil && !o.tx.heard {
+			l.doubt(now, o.tx) // which may end this and others
+		}
+	}
 	if r.standby && r.toUse {
 		l.settleOn(now, r.fixed)
 	} else if before.Host != "" && (t.home || late) {
