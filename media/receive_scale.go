@@ -103,9 +103,9 @@ func (j *Jitter) quiet() bool {
 	if n < quietLook/2 {
 		return false
 	}
-	sum := 0
+	var sum int64
 	for _, v := range j.ahead[:n] {
-		sum += int(v) * int(v)
+		sum += int64(v) * int64(v)
 	}
 	energy := float64(sum) / float64(n)
 	if j.noise == 0 || energy < j.noise {

@@ -20,7 +20,7 @@ const (
 	blockSize   = 40
 	runOutMS    = 1500 // played on after the last packet was sent
 	firstSeq    = 65_000
-	firstStamp  = 4_294_900_000 // both wrap early
+	firstStamp  = uint32(4_294_900_000) // both wrap early
 	headerBytes = 12
 )
 
@@ -69,7 +69,7 @@ func play(t *trace, ref []int16, phase float64) ([]int16, error) {
 		for len(arrivals) > 0 && arrivals[0].arrive <= now*slow {
 			p := arrivals[0]
 			arrivals = arrivals[1:]
-			h := rtp.Header{Version: 2, SSRC: 1, SequenceNumber: uint16(firstSeq + p.seq), Timestamp: uint32(firstStamp + p.seq*packetSamples)}
+			h := rtp.Header{Version: 2, SSRC: 1, SequenceNumber: uint16(firstSeq + p.seq), Timestamp: firstStamp + uint32(p.seq*packetSamples)}
 			if _, err := h.MarshalTo(datagram[:]); err != nil {
 				return nil, err
 			}
