@@ -27,6 +27,7 @@ var rooms = map[string][]string{
 	"dialtone/sip":           {},
 	"dialtone/sip/transport": {"sip"},
 	"dialtone/media":         {"hal"},
+	"dialtone/media/jbsim":   {"media"}, // the yardstick of the receive path
 	"dialtone/config":        {},
 	"dialtone/provisioning":  {"config"},
 	"dialtone/web":           {"config", "phone"},

@@ -2,7 +2,7 @@
 // SDP offer/answer that agrees on them.
 //
 //	microphone → sender → RTP                    sender: rtp.go, dtmf.go, inband.go
-//	RTP → latch → Jitter → mixer → earpiece      latch: source.go; Jitter: jitter.go, plc.go
+//	RTP → latch → Jitter → mixer → earpiece      latch: source.go; Jitter: receive_buffer.go and its neighbours
 //	tone script → voice ───┘                     tonescript.go, toneplan.go, tone.go
 //	SDP → Negotiator → Stream → Engine.Start     sdp.go, negotiate.go
 //

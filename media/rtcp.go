@@ -2,7 +2,6 @@ package media
 
 import (
 	"encoding/binary"
-	"math"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -149,28 +148,4 @@ func (r *reporter) blocks(now time.Time, blocks []rtcp.ReceptionReport, ownSSRC 
 			r.rtt = rtt
 		}
 	}
-}
-
-// Specification constants of the E-model for G.711 with packet-loss concealment, ITU-T G.107 and
-// G.113 appendix I.
-const (
-	emodelR0       = 93.2
-	emodelRobust   = 25.1 // Bpl
-	emodelDelay    = 0.024
-	emodelKnee     = 177.3 // ms
-	emodelPastKnee = 0.11
-	emodelLossMax  = 95.0
-)
-
-// listeningQuality is R and the MOS-LQ or -CQ it stands for, from the mouth-to-ear delay in ms and the
-// share of voice that was lost.
-func listeningQuality(delay, lost float64) (r, mos float64) {
-	percent := lost * 100
-	r = emodelR0 - emodelDelay*delay - emodelLossMax*percent/(percent+emodelRobust)
-	if delay > emodelKnee {
-		r -= emodelPastKnee * (delay - emodelKnee)
-	}
-	r = min(max(r, 0), 100)
-	mos = 1 + 0.035*r + r*(r-60)*(100-r)*7e-6
-	return r, math.Round(max(mos, 1)*100) / 100
 }

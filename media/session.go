@@ -168,14 +168,21 @@ func (s *session) receive(now time.Time, from netip.AddrPort, datagram []byte, h
 	s.counts.rxOctets += uint64(len(payload))
 	r.back = s.silent
 	s.since, s.silent = now, false
-	if s.reception.update(h.SequenceNumber) != placeNew || !s.stream.Receive || len(payload) == 0 {
+	if s.reception.update(h.SequenceNumber) != placeNew || !s.stream.Receive {
+		return r
+	}
+	if event || len(payload) == 0 {
+		s.jitter.PushOther(h.SequenceNumber)
+	}
+	if len(payload) == 0 {
 		return r
 	}
 	if event {
 		r.events, r.n = s.digits.push(now, h.Timestamp, h.Marker, payload)
 		return r
 	}
-	if l == nil { // comfort noise: our own silence is as comfortable
+	if l == nil {
+		s.jitter.PushNoise(h.SequenceNumber, h.Timestamp, payload)
 		return r
 	}
 	s.reception.voice(now, h.Timestamp)

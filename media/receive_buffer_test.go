@@ -53,7 +53,7 @@ func (tr trace) play(voice []int16, x index, skew float64) playout {
 	var times []float64
 	for tick := 0; ; tick++ {
 		now := 2.3 + float64(tick)*5*(1+skew/1e6)
-		if now > float64(len(tr))*20+40 { // what is invented after the end does not count
+		if now > float64(len(tr))*20 { // what is invented after the end does not count
 			break
 		}
 		for next < len(arrivals) && arrivals[next].at <= now {
@@ -140,15 +140,15 @@ func TestJitterOnNetworks(t *testing.T) {
 		p99     float64
 		altered float64 // most, in percent
 	}{
-		{"lan", steady(n, func(i int) float64 { return 0.3 }), 80, 46, 46, 0},
-		{"lan, the other clock slow", steady(n, func(i int) float64 { return 0.3 }), -200, 46, 46, 0},
+		{"lan", steady(n, func(i int) float64 { return 0.3 }), 80, 6, 8, 0},
+		{"lan, the other clock slow", steady(n, func(i int) float64 { return 0.3 }), -200, 6, 8, 0.05},
 		{"wifi", func() trace {
 			r := random(1)
 			return steady(n, func(i int) float64 {
 				d := 5 + exp(r, 2)
 				return d
 			})
-		}(), 0, 50, 50, 0.05},
+		}(), 0, 20, 25, 0.2},
 		{"wifi stalls", func() trace {
 			r := random(2)
 			stall := 0.0
@@ -159,7 +159,7 @@ func TestJitterOnNetworks(t *testing.T) {
 				}
 				return 5 + exp(r, 1) + stall
 			})
-		}(), 0, 60, 120, 1},
+		}(), 0, 25, 120, 0.6},
 		{"one in twenty lost", func() trace {
 			r := random(3)
 			tr := steady(n, func(i int) float64 { return 2 })
@@ -169,7 +169,7 @@ func TestJitterOnNetworks(t *testing.T) {
 				}
 			}
 			return tr
-		}(), 0, 46, 60, 5},
+		}(), 0, 25, 25, 4.5},
 		{"reordered", func() trace {
 			r := random(4)
 			return steady(n, func(i int) float64 {
@@ -178,13 +178,13 @@ func TestJitterOnNetworks(t *testing.T) {
 				}
 				return 2
 			})
-		}(), 0, 76, 80, 0.2},
+		}(), 0, 36, 36, 0.2},
 		{"route grows 50 ms longer", steady(n, func(i int) float64 {
 			if i > 400 {
 				return 55
 			}
 			return 5
-		}), 0, 90, 90, 0.3},
+		}), 0, 60, 60, 0.25},
 		{"four lost together", func() trace {
 			tr := steady(n, func(int) float64 { return 2 })
 			for i := range tr {
@@ -193,29 +193,26 @@ func TestJitterOnNetworks(t *testing.T) {
 				}
 			}
 			return tr
-		}(), 0, 46, 60, 4},
+		}(), 0, 25, 25, 4},
 		{"route grows 60 ms longer", steady(n, func(i int) float64 {
 			if i > 400 {
 				return 65
 			}
 			return 5
-		}), 0, 90, 90, 0.2},
+		}), 0, 70, 70, 0.3},
 		{"route grows 60 ms shorter", steady(n, func(i int) float64 {
 			if i > 400 {
 				return 5
 			}
 			return 65
-		}), 0, 66, 120, 0.4},
-		{"packets in pairs", steady(n, func(i int) float64 { return float64(i%2) * -20 }), 0, 90, 90, 0.2},
+		}), 0, 10, 70, 0.2},
+		{"packets in pairs", steady(n, func(i int) float64 { return float64(i%2) * -20 }), 0, 5, 5, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := tt.trace.play(voice, x, tt.skew)
 			t.Log(&p)
 			if altered := 100 * float64(p.altered) / float64(p.blocks); altered > tt.altered || p.delay(0.5) > tt.delay || p.delay(0.99) > tt.p99 {
 				t.Errorf("%.2f%% altered, delay %.1f and %.1f ms; want at most %.2f%%, %.0f, %.0f", altered, p.delay(0.5), p.delay(0.99), tt.altered, tt.delay, tt.p99)
-			}
-			if tt.name == "packets in pairs" && p.stats.Added < 40*time.Millisecond {
-				t.Errorf("the delay does not grow in pauses: %v", &p)
 			}
 			if played := len(p.delays); played < p.blocks*85/100 {
 				t.Errorf("%d of %d blocks were played", played, p.blocks)

@@ -20,10 +20,13 @@ func newBench(t *testing.T) *bench {
 }
 
 // push sends packet i of the voice at timestamp ts.
-func (b *bench) push(i int, ts uint32) {
+func (b *bench) push(i int, ts uint32) { b.j.Push(b.now, uint16(i), ts, b.payload(i)) }
+
+// payload is packet i of the voice.
+func (b *bench) payload(i int) []byte {
 	payload := make([]byte, 160)
 	muLaw.encodeTo(payload, b.voice[i*160:][:160])
-	b.j.Push(b.now, uint16(i), ts, payload)
+	return payload
 }
 
 func (b *bench) pull(ms int) {
@@ -85,7 +88,7 @@ func TestJitterAfterTheSenderPaused(t *testing.T) {
 		b.run(50, 100, 1000+tt.skip)
 		b.pull(100)
 		b.hears("before the pause", 0, 50)
-		if began := b.hears(tt.name, 51, 100) - 20; began < 2030 || began > 2060 {
+		if began := b.hears(tt.name, 51, 80) - 20; began < 2000 || began > 2030 {
 			t.Errorf("%s: the voice goes on at %d ms, it came at 2000", tt.name, began)
 		}
 	}
@@ -100,7 +103,7 @@ func TestJitterAfterTheSoundDeviceStalled(t *testing.T) {
 	}
 	b.run(150, 250, 1000)
 	b.pull(100)
-	b.hears("long after", 170, 250)
+	b.hears("long after", 210, 250)
 	if s := b.j.Stats(); s.Delay > 100*time.Millisecond {
 		t.Errorf("the delay stays at %v", s.Delay)
 	}
@@ -153,6 +156,32 @@ func TestJitterTakesAnyPacketTime(t *testing.T) {
 	}
 }
 
+func TestJitterOfAnySoundPeriod(t *testing.T) {
+	for _, n := range []int{16, 32, 40, 64, 80, 128, 160, 240, 320, 480} {
+		j := NewJitter(muLaw)
+		voice := speech(muLaw, 10*sampleRate)
+		payload := make([]byte, 160)
+		var heard []int16
+		out := make([]int16, n)
+		epoch := time.Unix(9, 0)
+		for at, sent := 0, 0; at < 8*sampleRate; at += n {
+			for ; sent*160 <= at; sent++ {
+				muLaw.encodeTo(payload, voice[sent*160:][:160])
+				j.Push(epoch.Add(samplesTime(sent*160)), uint16(sent), uint32(sent*160), payload)
+			}
+			j.Pull(epoch.Add(samplesTime(at)), out)
+			heard = append(heard, out...)
+		}
+		s := j.Stats()
+		if find(heard, voice[3*sampleRate:7*sampleRate]) < 0 {
+			t.Errorf("pulls of %d samples: not played as it is; %+v", n, s)
+		}
+		if most := samplesTime(2*n) + 3*time.Millisecond; s.Delay > most || s.Concealed > 0 {
+			t.Errorf("pulls of %d samples: %+v, want a delay of at most %v", n, s, most)
+		}
+	}
+}
+
 func TestJitterIsSilentWithoutPackets(t *testing.T) {
 	b := newBench(t)
 	b.pull(100)
@@ -201,18 +230,31 @@ func TestALossIsConcealedAndJoinedSoftly(t *testing.T) {
 	}
 }
 
-func TestInventedPeriodsJoin(t *testing.T) {
-	var c concealer
-	for i := range c.past { // nothing periodic: a slope
-		c.past[i] = int16(50 * i)
+// Where packets are lost the one after is waited for, so that both sides of a gap are known.
+func TestTheNextPacketIsWaitedForWhereSomeAreLost(t *testing.T) {
+	b := newBench(t)
+	for i := range 1000 {
+		if i%20 != 7 {
+			b.push(i, uint32(i*160))
+		}
+		if i == 500 {
+			b.j.stats.Concealed = 0
+		}
+		b.pull(20)
 	}
-	c.begin()
-	last := c.next()
-	for i := 1; i < c.lag; i++ {
-		last = c.next()
+	s := b.j.Stats()
+	if s.Target < 20*time.Millisecond || s.Delay < 20*time.Millisecond || s.Delay > 26*time.Millisecond {
+		t.Errorf("the delay is %v with a target of %v", s.Delay, s.Target)
 	}
-	if step := abs(int(c.next()) - int(last)); step > 500 {
-		t.Errorf("a step of %d where a period of %d samples begins again", step, c.lag)
+	if s.Concealed != 25*20*time.Millisecond {
+		t.Errorf("%v concealed for 25 packets lost", s.Concealed)
+	}
+	for i := 1000; i < 4000; i++ { // the network gets well
+		b.push(i%1000, uint32(i*160))
+		b.pull(20)
+	}
+	if s := b.j.Stats(); s.Delay > 8*time.Millisecond {
+		t.Errorf("a minute without loss later the delay is still %v", s.Delay)
 	}
 }
 
@@ -254,7 +296,7 @@ func FuzzJitter(f *testing.F) {
 			}
 		}
 		s := j.Stats()
-		if s.Delay < 0 || s.Target < jitterMinDelay*time.Second/sampleRate || s.Target > jitterMaxDelay*time.Second/sampleRate {
+		if s.Delay < 0 || s.Target < 0 || s.Target > 2*time.Second {
 			t.Errorf("stats %+v", s)
 		}
 	})
@@ -268,6 +310,25 @@ func BenchmarkReceive(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		j.Push(now, uint16(i), uint32(i*160), payload)
+		for range 4 {
+			j.Pull(now, out)
+			now = now.Add(5 * time.Millisecond)
+		}
+	}
+}
+
+func BenchmarkReceiveWithAFifthLost(b *testing.B) {
+	j := NewJitter(muLaw)
+	now := time.Unix(0, 0)
+	voice := speech(muLaw, 100*160)
+	payload := make([]byte, len(voice))
+	muLaw.encodeTo(payload, voice)
+	out := make([]int16, 40)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if i%5 != 3 {
+			j.Push(now, uint16(i), uint32(i*160), payload[i%100*160:][:160])
+		}
 		for range 4 {
 			j.Pull(now, out)
 			now = now.Add(5 * time.Millisecond)
