@@ -114,9 +114,12 @@ func newDemoNetwork() demoNetwork {
 	return oneAddress()
 }
 
+// sharedAddr is what every system has.
+var sharedAddr = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
 // oneAddress is the network of a system that has 127.0.0.1 alone; its parts differ by their ports.
 func oneAddress() demoNetwork {
-	one := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	one := sharedAddr
 	return demoNetwork{proxies: []netip.Addr{one, one}, handsets: []netip.Addr{one, one}, names: one, voices: one, claim: io.NopCloser(nil)}
 }
 
@@ -359,16 +362,18 @@ func (p demoPhone) start() (func(context.Context) error, error) {
 	}, nil
 }
 
-// freePort finds a port that is free for SIP, by UDP and TCP: the usual one if it is.
+// freePort finds a port that is free for SIP, by UDP and TCP: the usual one if it is, but not at the address
+// that all share, where a stopped proxy's port might be taken by somebody else's telephone.
 func freePort(addr netip.Addr) (uint16, error) {
 	var last error
 	for try := range demoTries {
 		want := netip.AddrPortFrom(addr, 0)
-		if try == 0 {
+		usual := try == 0 && addr != sharedAddr
+		if usual {
 			want = netip.AddrPortFrom(addr, sipPort)
 		}
 		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(want))
-		if err != nil && try == 0 {
+		if err != nil && usual {
 			continue
 		}
 		if err != nil {
