@@ -88,8 +88,9 @@ func storedAnswers(store *provisioning.Store) ([]sip.Answer, error) {
 
 // answersText writes answers down; what parseAnswers would refuse is left out.
 func answersText(answers []sip.Answer) string {
-	var b strings.Builder
+	var all strings.Builder
 	for _, a := range answers {
+		var b strings.Builder
 		if len(a.Records) == 0 {
 			word := noRecords
 			if a.Code == nameError {
@@ -108,8 +109,11 @@ func answersText(answers []sip.Answer) string {
 				fmt.Fprintf(&b, "%s\n", r.Addr)
 			}
 		}
+		if _, err := parseAnswers(all.String() + b.String()); err == nil {
+			all.WriteString(b.String())
+		}
 	}
-	return b.String()
+	return all.String()
 }
 
 // parseAnswers is the gate for that text. The error names the line.

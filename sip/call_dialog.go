@@ -49,11 +49,18 @@ func (r *inDialog) compose(tx *clientTx) *sipmsg.Request {
 			req.AppendHeader(sipmsg.NewHeader("Expires", seconds32(e)))
 		}
 	}
-	if r.tries > 0 {
-		l.authorize(req) // where the dialog leads to nobody but the far end, nobody else would see it
+	if r.tries > 0 && r.trusted(tx.server) {
+		l.authorize(req)
 	}
 	setBody(req, r.kind, r.body)
 	return req
+}
+
+// trusted tells whether credentials may go to where the request goes: to a server of the line, or on a way that such
+// servers have laid. The far end's own Contact is neither.
+func (r *inDialog) trusted(s Server) bool {
+	listed := func(l *leg) bool { return l.lists(s.Addr.Addr().Unmap()) }
+	return len(r.routes) > 0 || slices.ContainsFunc(r.d.leg.ln.legs(), listed)
 }
 
 func (r *inDialog) response(now time.Time, tx *clientTx, resp *sipmsg.Response) {
@@ -80,7 +87,9 @@ func (r *inDialog) response(now time.Time, tx *clientTx, resp *sipmsg.Response) 
 		return
 	}
 	if code == 401 || code == 407 {
-		if again, _ := l.challenged(resp, &r.tries); again {
+		if !r.trusted(tx.server) {
+			l.ln.logf("%s wants credentials and gets none: it is no server of ours", where(tx.server.Transport, tx.server.Addr))
+		} else if again, _ := l.challenged(resp, &r.tries); again {
 			r.send(now)
 			return
 		}
@@ -107,7 +116,7 @@ func (r *inDialog) failed(now time.Time, tx *clientTx, code int, cause string) {
 	r.tx = nil
 	l := r.d.leg
 	l.ln.logf("%s in a call failed: %s", r.method, cause)
-	if !tx.heard {
+	if !tx.heard || !tx.progressed && code != 408 {
 		l.down(now, tx.server, cause)
 		r.d.dead = tx.server
 		if r.elsewhere(now, tx) {

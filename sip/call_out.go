@@ -65,7 +65,7 @@ func (a *Agent) invite(now time.Time, in Invite) {
 // place sends the INVITE to the server that is to be asked first.
 func (c *call) place(now time.Time) {
 	if c.state == callWaiting {
-		c.sendTo(now, c.leg, c.leg.choose(), 0)
+		c.sendTo(now, c.leg, c.leg.choose(now), 0)
 	}
 }
 
@@ -166,7 +166,7 @@ func (c *call) silent(now time.Time, tx *clientTx) {
 	if !c.trying(tx) || c.state != callCalling && c.state != callProceeding {
 		return
 	}
-	l, s, ok := c.nextServer()
+	l, s, ok := c.nextServer(now)
 	if !ok {
 		return
 	}
@@ -175,18 +175,16 @@ func (c *call) silent(now time.Time, tx *clientTx) {
 	c.sendTo(now, l, s, 0)
 }
 
-// nextServer is the next server for the INVITE: of the leg it goes by, then of the other one. That is the primary
-// where the call began at the alternate, as the primary is not registered: better a try than no call.
-func (c *call) nextServer() (*leg, Server, bool) {
-	if s, ok := c.leg.servers.Another(c.tried); ok {
-		return c.leg, s, true
-	}
-	for _, l := range c.line.legs() {
-		if l == c.leg || l.leaving || !l.bound {
-			continue
-		}
-		if s, ok := l.servers.Another(c.tried); ok {
-			return l, s, true
+// nextServer is the next server for the INVITE: of the leg it goes by, then of the other one, and then those that
+// are down. The other leg is the primary where the call began at the alternate, as the primary is not registered:
+// better a try than no call.
+func (c *call) nextServer(now time.Time) (*leg, Server, bool) {
+	legs := append([]*leg{c.leg}, slices.DeleteFunc(c.line.legs(), func(l *leg) bool { return l == c.leg || l.leaving || !l.bound })...)
+	for _, choose := range []func(*ServerList, time.Time, []Server) (Server, bool){(*ServerList).Another, (*ServerList).Anyone} {
+		for _, l := range legs {
+			if s, ok := choose(&l.servers, now, c.tried); ok {
+				return l, s, true
+			}
 		}
 	}
 	return nil, Server{}, false
@@ -359,7 +357,7 @@ func (c *call) failure(now time.Time, tx *clientTx, resp *sipmsg.Response) {
 // no other is asked already.
 func (c *call) elsewhere(now time.Time, tx *clientTx) bool {
 	left := c.drop(tx)
-	l, s, ok := c.nextServer()
+	l, s, ok := c.nextServer(now)
 	if !ok {
 		return left
 	}
@@ -384,9 +382,9 @@ func (c *call) failed(now time.Time, tx *clientTx, code int, cause string) {
 	if c.state != callCalling && c.state != callProceeding {
 		return
 	}
-	if !tx.heard {
+	if !tx.progressed {
 		tx.leg.down(now, tx.server, cause)
-		if c.state == callCalling && c.elsewhere(now, tx) {
+		if c.elsewhere(now, tx) {
 			return
 		}
 	}

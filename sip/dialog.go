@@ -112,7 +112,7 @@ func (d *dialog) nextSeq() uint32 {
 func (d *dialog) server(now time.Time) Server {
 	l := d.leg
 	if d.byOutbound() {
-		return l.choose()
+		return l.choose(now)
 	}
 	hop := d.target
 	if len(d.routes) > 0 {
@@ -167,12 +167,12 @@ func (d *dialog) resolved(_ time.Time, servers []Server, cause string) {
 func (d *dialog) way(now time.Time) (Server, []sipmsg.Uri) {
 	if !d.cutOff() {
 		s := d.server(now)
-		if other, ok := d.leg.survivor(); ok && d.byOutbound() && d.leg.isDown(s) {
+		if other, ok := d.leg.survivor(now); ok && d.byOutbound() && d.leg.isDown(s) {
 			s = other // the route is good, and the outbound proxy before it is not
 		}
 		return s, d.routes
 	}
-	if s, ok := d.leg.survivor(); ok {
+	if s, ok := d.leg.survivor(now); ok {
 		around := sipmsg.Uri{Scheme: "sip", Host: uriHost(s.Addr.Addr()), Port: int(s.Addr.Port()), UriParams: sipmsg.HeaderParams{{K: "lr"}}}
 		if s.Transport.reliable() {
 			around.UriParams = append(around.UriParams, sipmsg.HeaderKV{K: "transport", V: string(s.Transport)})
@@ -220,9 +220,9 @@ func beyond(routes []sipmsg.Uri) []sipmsg.Uri {
 }
 
 // survivor is a server of the line that works: of the leg, else of the other one.
-func (l *leg) survivor() (Server, bool) {
+func (l *leg) survivor(now time.Time) (Server, bool) {
 	for _, o := range append([]*leg{l}, l.ln.legs()...) {
-		s := o.choose()
+		s := o.choose(now)
 		if e, ok := o.servers.Entry(s); ok && e.Up {
 			return s, true
 		}

@@ -90,6 +90,16 @@ func (f *flow) open() {
 	})
 }
 
+// reopen begins the connection anew, for those who wait for it.
+func (f *flow) reopen(now time.Time) {
+	f.a.net(Close{f.ID})
+	delete(f.a.flows, f.ID)
+	f.ports++
+	f.openBy = now.Add(f.patience)
+	f.open()
+	f.a.agenda.set(f)
+}
+
 // nextPort moves on inside SIP_TCP_Port_Min..Max, over the ports of our other connections.
 func (f *flow) nextPort() bool {
 	lo, hi := f.a.cfg.TCPPortMin, f.a.cfg.TCPPortMax

@@ -139,7 +139,7 @@ func (l *leg) relocated(now time.Time) {
 	l.cause = cause
 	if l.bound && !slices.ContainsFunc(list, l.binding.same) && len(list) > 0 {
 		l.ln.logf("server %s is no longer listed", where(l.binding.Transport, l.binding.Addr))
-		if s, ok := l.servers.Current(); ok {
+		if s, ok := l.servers.Current(now); ok && l.servers.Alive() {
 			l.settleOn(now, s)
 		}
 	}
@@ -204,18 +204,18 @@ func (l *leg) bind(now time.Time) {
 	if e, ok := l.servers.Entry(l.binding); l.bound && ok && e.Up {
 		return
 	}
-	s, ok := l.servers.Current()
+	s, ok := l.servers.Current(now)
 	if !ok {
 		return // an old one is better than none
 	}
-	moved := l.bound && !s.same(l.binding)
+	moved, before := l.bound && !s.same(l.binding), l.binding
 	l.binding, l.bound = s, true
 	if !moved {
 		return
 	}
 	if l.servers.Alive() {
 		l.ln.logf("server in use is now %s", where(s.Transport, s.Addr))
-		l.promote(now)
+		l.promote(now, before)
 		l.reg.moved(now)
 		l.reroute()
 	}
@@ -223,11 +223,11 @@ func (l *leg) bind(now time.Time) {
 
 // choose is the server a new request is sent to: the one in use, or another while that one owes an answer
 // or is down.
-func (l *leg) choose() Server {
+func (l *leg) choose(now time.Time) Server {
 	if e, ok := l.servers.Entry(l.binding); !ok || e.Up && !e.suspect {
 		return l.binding
 	}
-	if s, ok := l.servers.Current(); ok {
+	if s, ok := l.servers.Current(now); ok {
 		return s
 	}
 	return l.binding
@@ -248,8 +248,11 @@ func (l *leg) serverAt(f *flow) (e Entry, listed bool) {
 	return l.servers.Entry(l.list[i])
 }
 
-// down marks a server as failed and moves on to the next, with all that waits for a word from it.
-func (l *leg) down(now time.Time, s Server, cause string) {
+// down marks a server as dead and moves on to the next, with all that waits for a word from it that leads further.
+func (l *leg) down(now time.Time, s Server, cause string) { l.failed(now, s, cause, true) }
+
+// failed marks a server as failed: it is dead, or it lives and does not serve.
+func (l *leg) failed(now time.Time, s Server, cause string, dead bool) {
 	if l.servers.Rank(s) < 0 {
 		return
 	}
@@ -262,8 +265,10 @@ func (l *leg) down(now time.Time, s Server, cause string) {
 	if l.ln.cfg.FailoverTimeout <= 0 || !slices.ContainsFunc(l.ln.legs(), func(o *leg) bool { return o.servers.Alive() }) {
 		return // each waits for its own timer, as the reference has it; or there is nowhere to go
 	}
-	for _, tx := range l.ln.a.txsBy(func(tx *clientTx) bool { return tx.leg == l && tx.server.same(s) && !tx.heard && tx.underWay() }) {
-		if tx.state == txTrying {
+	for _, tx := range l.ln.a.txsBy(func(tx *clientTx) bool {
+		return tx.leg == l && tx.server.same(s) && !tx.progressed && tx.underWay() && tx.state != txWaiting && (dead || !tx.heard)
+	}) {
+		if tx.underWay() {
 			tx.step(now, inLost, nil, cause)
 		}
 	}
@@ -343,7 +348,7 @@ func (l *leg) flowOf(s Server) *flow {
 }
 
 func (l *leg) usesFlow(f *flow) bool {
-	return l.bound && leads(f, l.binding) || slices.ContainsFunc(l.spare, func(r *registration) bool { return leads(f, r.fixed) })
+	return l.bound && leads(f, l.binding) || l.reg.bound.Host != "" && leads(f, l.reg.server) || slices.ContainsFunc(l.spare, func(r *registration) bool { return leads(f, r.fixed) })
 }
 
 // leads tells whether a flow is to that server.
@@ -366,7 +371,11 @@ func (l *leg) addressChanged(now time.Time) {
 	l.public = netip.AddrPort{}
 	l.ln.logf("our address has changed")
 	for _, f := range a.flowsOf(l.ln) {
-		if local := f.Local.Addr().Unmap(); f.state == flowOpen && !slices.Contains(a.cfg.LocalAddrs, local) {
+		if f.state == flowOpening {
+			f.reopen(now) // from an address that may be gone
+			continue
+		}
+		if local := f.Local.Addr().Unmap(); !slices.Contains(a.cfg.LocalAddrs, local) {
 			f.openedAt = time.Time{} // it did not break by itself
 			a.net(Close{f.ID})
 			a.flowGone(now, f, "the address "+local.String()+" is gone")
@@ -428,7 +437,7 @@ func (l *leg) home(realm string) bool {
 
 func (l *leg) due() time.Time {
 	var at time.Time
-	if l.locator != nil && !l.ln.retired {
+	if l.locator != nil && !l.ln.retired && !l.leaving {
 		at = l.locator.Next()
 	}
 	return at

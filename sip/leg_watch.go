@@ -68,7 +68,7 @@ func (l *leg) attend(now time.Time) {
 	kept := l.watches[:0]
 	for _, w := range l.watches {
 		rank := l.servers.Rank(w.server)
-		if kind, ok := want[rank]; ok && kind == w.kind {
+		if kind, ok := want[rank]; ok && kind == w.kind && !w.asleep() {
 			delete(want, rank)
 			kept = append(kept, w)
 			continue
@@ -84,6 +84,12 @@ func (l *leg) attend(now time.Time) {
 			w.start(now, e)
 		}
 	}
+}
+
+// asleep tells whether the server in use works again after it was held for dead, and nobody looks after it.
+func (w *watch) asleep() bool {
+	e, _ := w.leg.servers.Entry(w.server)
+	return w.kind == watchUse && e.Up && w.due().IsZero() && !w.tx.underWay() && !w.dropsOptions()
 }
 
 // watchOf is the watch over a server, or nil.
@@ -467,7 +473,7 @@ func (l *leg) refuses(code int) bool {
 
 // unwilling marks a server that lives but does not serve; after is its Retry-After.
 func (l *leg) unwilling(now time.Time, s Server, cause string, after time.Duration) {
-	l.down(now, s, cause)
+	l.failed(now, s, cause, false)
 	if after > 0 {
 		l.servers.Rest(s, now.Add(min(after, maxRetryAfter)))
 	}
@@ -529,9 +535,10 @@ func (l *leg) settleOn(now time.Time, s Server) {
 		l.attend(now)
 		return
 	}
+	before := l.binding
 	l.binding, l.bound = s, true
 	l.ln.logf("server in use is now %s", where(s.Transport, s.Addr))
-	l.promote(now)
+	l.promote(now, before)
 	l.reg.moved(now)
 	l.attend(now)
 	l.reroute()

@@ -54,6 +54,7 @@ type registration struct {
 	tried       []Server       // asked since the registration, or its refresh, began
 	bound       sipmsg.Uri     // Contact known at the registrar; no Host: none
 	server      Server         // who knows it
+	deciding    bool           // a failure is being looked at: where to go on is not for others to say
 	redirected  bool           // the leg's own servers had it registered there
 	expires     time.Duration
 	granted     time.Duration
@@ -117,11 +118,11 @@ func (r *registration) set(state string, code int, cause string) {
 func (r *registration) valid(now time.Time) bool { return now.Before(r.expiresAt) }
 
 // at is where the next REGISTER goes.
-func (r *registration) at() Server {
+func (r *registration) at(now time.Time) Server {
 	if r.standby {
 		return r.fixed
 	}
-	return r.leg.choose()
+	return r.leg.choose(now)
 }
 
 // located says that there is a server to register at.
@@ -152,7 +153,7 @@ func (r *registration) begin(now time.Time) {
 	if !r.valid(now) {
 		r.set(regRegistering, 0, "")
 	}
-	if !r.mayBegin(now, r.at()) {
+	if !r.mayBegin(now, r.at(now)) {
 		return
 	}
 	if better, ok := r.leg.atRefresh(now); ok && !r.standby && r.valid(now) {
@@ -160,7 +161,7 @@ func (r *registration) begin(now time.Time) {
 		r.ask(now, better).home = true
 		return
 	}
-	r.ask(now, r.at())
+	r.ask(now, r.at(now))
 }
 
 // returnTo registers at a better server than the one in use. The registration there is stays until that
@@ -324,7 +325,7 @@ func (t *registerTry) silent(now time.Time, tx *clientTx) {
 	if tx != t.tx || r.leaving || r.standby || t.home || t.alone || !slices.Contains(r.under, t) {
 		return
 	}
-	s, ok := l.servers.Another(r.tried)
+	s, ok := l.servers.Anyone(now, r.tried)
 	if !ok {
 		return
 	}
@@ -347,12 +348,17 @@ func (t *registerTry) failed(now time.Time, tx *clientTx, code int, cause string
 	if t.sent.Host != "" {
 		r.leaveBehind(t.sent, t.server, now.Add(r.expires)) // it may have been taken in, and the answer lost
 	}
-	l.down(now, t.server, cause)
+	r.deciding = true
+	if e, _ := l.servers.Entry(t.server); !(lost && code == 408 && e.heard.After(tx.begun)) { // it answers others
+		l.down(now, t.server, cause)
+	}
 	if t.home {
 		l.rewatch(now, t.server) // its penalty begins anew
 	}
+	r.deciding = false
 	if lost || left || r.busy() {
 		r.agree(now)
+		r.moved(now)
 		return // it was one of several, or the registration has moved along
 	}
 	if t.home {
@@ -368,6 +374,7 @@ func (r *registration) refused(now time.Time, t *registerTry, code int, cause st
 	lost := slices.Contains(r.late, t)
 	left := r.drop(t)
 	backup := l.refuses(code)
+	r.deciding = true
 	switch {
 	case backup:
 		l.unwilling(now, t.server, "it answers "+strconv.Itoa(code), after)
@@ -375,8 +382,10 @@ func (r *registration) refused(now time.Time, t *registerTry, code int, cause st
 		l.ln.logf("%s does not register us: %d %s", where(t.server.Transport, t.server.Addr), code, cause)
 		l.unwilling(now, t.server, "it answers "+strconv.Itoa(code)+" to REGISTER", after)
 	}
+	r.deciding = false
 	if lost || left || r.busy() {
 		r.agree(now)
+		r.moved(now)
 		return
 	}
 	if t.home {
@@ -410,14 +419,19 @@ func (r *registration) agree(now time.Time) {
 // place of a refresh, the refresh is still due.
 func (r *registration) stay(now time.Time) {
 	if r.refreshAt.IsZero() && r.retryAt.IsZero() {
-		r.ask(now, r.at())
+		r.ask(now, r.at(now))
+		return
 	}
+	if r.leg.isDown(r.server) {
+		r.serverDown(now, r.server) // it died meanwhile
+	}
+	r.moved(now)
 }
 
 // next asks a server that was not asked yet, after another had failed; if there is none the registration has.
 func (r *registration) next(now time.Time, code int, cause string, after time.Duration, silent bool) {
 	if !r.standby {
-		if s, ok := r.leg.servers.Another(r.tried); ok {
+		if s, ok := r.leg.servers.Anyone(now, r.tried); ok {
 			if !r.valid(now) {
 				r.set(regRegistering, 0, "")
 			}
@@ -426,6 +440,9 @@ func (r *registration) next(now time.Time, code int, cause string, after time.Du
 		}
 	}
 	r.silent = silent
+	if after > 0 && !r.standby {
+		after = max(time.Second, r.leg.servers.Rested(now, r.leg.ln.a.cfg.Timers.RegRetryIntvl)) // another may be sooner
+	}
 	r.fail(now, code, cause, after)
 }
 

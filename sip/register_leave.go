@@ -17,7 +17,9 @@ func (r *registration) leave(now time.Time) {
 	r.refreshAt, r.retryAt, r.expiresAt = time.Time{}, time.Time{}, time.Time{}
 	r.leg.ln.a.agenda.set(r)
 	for _, t := range r.late {
-		t.tx.abandon(now)
+		if t.tx != nil { // else it waits to learn where it was redirected to
+			t.tx.abandon(now)
+		}
 	}
 	r.late = nil
 	// The newest REGISTER is waited for; those it was sent beside have not been answered.

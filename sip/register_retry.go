@@ -69,12 +69,16 @@ func (r *registration) backOff(code int, after time.Duration) time.Duration {
 // flowGone says that the connection to the server in use has ended. With it went the way incoming calls
 // take, so the registration is made anew on another one.
 func (r *registration) flowGone(now time.Time, f *flow, cause string) {
-	if !r.wanted() || r.busy() || r.bound.Host == "" {
+	here := func(t *registerTry) bool { return t.server.same(r.server) }
+	if !r.wanted() || r.bound.Host == "" || slices.ContainsFunc(r.under, here) {
 		return
 	}
 	r.leg.ln.logf("connection to %s ended: %s", f, cause)
 	r.leaveBehind(r.bound, r.server, r.expiresAt)
 	r.bound, r.expiresAt, r.refreshAt = sipmsg.Uri{}, time.Time{}, time.Time{}
+	if r.busy() {
+		return // what is under way elsewhere decides where to go on
+	}
 	if r.flaps++; now.Sub(f.openedAt) >= minFlowLife {
 		r.flaps = 0
 	}
@@ -110,7 +114,7 @@ func (r *registration) addressChanged(now time.Time) {
 		r.restart(now, own.Addr())
 		return
 	}
-	if r.bound.Host != "" {
+	if r.bound.Host != "" && r.state == regRegistered {
 		if said, _ := hostAddr(r.bound.Host); said == own.Addr() && r.bound.Port == int(own.Port()) {
 			return
 		}
@@ -149,7 +153,7 @@ func (r *registration) restart(now time.Time, own netip.Addr) {
 // not listed any more.
 func (r *registration) moved(now time.Time) {
 	switch {
-	case !r.wanted() || r.busy() || r.standby:
+	case !r.wanted() || r.busy() || r.standby || r.deciding:
 		return
 	case r.valid(now) && r.server.same(r.leg.binding):
 		return
@@ -159,7 +163,9 @@ func (r *registration) moved(now time.Time) {
 	r.begin(now)
 }
 
-// serverDown hurries the next REGISTER when the server that knows us fails and there is no other.
+// serverDown hurries the next REGISTER when the server that knows us fails and the line has not moved along: there
+// is no other, or Auto_Register_When_Failover is No. The reference waits for the refresh then, and for so long
+// nobody can call.
 func (r *registration) serverDown(now time.Time, s Server) {
 	if !r.wanted() || r.busy() || r.refreshAt.IsZero() || !r.server.same(s) {
 		return
@@ -169,10 +175,10 @@ func (r *registration) serverDown(now time.Time, s Server) {
 	r.leg.ln.a.agenda.set(r)
 }
 
-// serverUp hurries the next REGISTER when the last one failed because nobody answered, and now somebody
+// serverUp hurries the next REGISTER when the last one failed because nobody answered, or served, and now somebody
 // does. Phones that see that at one time do not all come at once.
 func (r *registration) serverUp(now time.Time) {
-	if r.busy() || r.state != regFailed || r.code != 0 || r.retryAt.IsZero() {
+	if r.busy() || r.state != regFailed || r.code != 0 && !r.leg.refuses(r.code) || r.retryAt.IsZero() {
 		return
 	}
 	a := r.leg.ln.a

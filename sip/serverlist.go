@@ -91,9 +91,9 @@ func (l *ServerList) Update(servers []Server, now time.Time) {
 
 // Current is the server the next request goes to: the first that is UP, one that owes no answer before
 // the others. With Again it is the first that has not failed since any worked. When there is none it is
-// the one whose failure is longest ago, so that all of them are tried in turn and a lonely survivor is
+// the one whose failure is longest ago, of those that may be asked, so that all of them are tried in turn and a lonely survivor is
 // found; Alive tells the two cases apart. It is false only for an empty list.
-func (l *ServerList) Current() (Server, bool) {
+func (l *ServerList) Current(now time.Time) (Server, bool) {
 	for _, fits := range []func(listed) bool{
 		func(e listed) bool { return e.usable(l.Again) && !e.suspect },
 		func(e listed) bool { return e.usable(l.Again) },
@@ -102,10 +102,11 @@ func (l *ServerList) Current() (Server, bool) {
 			return l.entries[i].Server, true
 		}
 	}
-	best := -1
+	best, resting := -1, false
 	for i, e := range l.entries {
-		if best < 0 || e.down < l.entries[best].down {
-			best = i
+		rests := now.Before(e.Until)
+		if best < 0 || resting && !rests || resting == rests && e.down < l.entries[best].down {
+			best, resting = i, rests
 		}
 	}
 	if best < 0 {
@@ -117,20 +118,50 @@ func (l *ServerList) Current() (Server, bool) {
 func (e listed) usable(again bool) bool { return e.Up || again && !e.failed }
 
 // Another is the server to send a request to that those tried did not answer: one that can be used and
-// owes no answer, else one that can be used, else one that is down, for it may be back.
-func (l *ServerList) Another(tried []Server) (Server, bool) {
+// owes no answer, else one that can be used. One that asked not to be asked yet is not.
+func (l *ServerList) Another(now time.Time, tried []Server) (Server, bool) {
 	for _, fits := range []func(listed) bool{
 		func(e listed) bool { return e.usable(l.Again) && !e.suspect },
 		func(e listed) bool { return e.usable(l.Again) },
-		func(e listed) bool { return true },
 	} {
-		for _, e := range l.entries {
-			if fits(e) && !slices.ContainsFunc(tried, e.same) {
-				return e.Server, true
-			}
+		if s, ok := l.untried(now, tried, fits); ok {
+			return s, true
 		}
 	}
 	return Server{}, false
+}
+
+// Anyone is Another, and where there is none a server that is down, for it may be back.
+func (l *ServerList) Anyone(now time.Time, tried []Server) (Server, bool) {
+	if s, ok := l.Another(now, tried); ok {
+		return s, true
+	}
+	return l.untried(now, tried, func(listed) bool { return true })
+}
+
+func (l *ServerList) untried(now time.Time, tried []Server, fits func(listed) bool) (Server, bool) {
+	for _, e := range l.entries {
+		if fits(e) && !now.Before(e.Until) && !slices.ContainsFunc(tried, e.same) {
+			return e.Server, true
+		}
+	}
+	return Server{}, false
+}
+
+// Rested is how long it takes until the first of the servers that are down may be asked again; those that did
+// not say are asked after usual.
+func (l *ServerList) Rested(now time.Time, usual time.Duration) time.Duration {
+	least := time.Duration(-1)
+	for _, e := range l.entries {
+		wait := usual
+		if now.Before(e.Until) {
+			wait = e.Until.Sub(now)
+		}
+		if least < 0 || wait < least {
+			least = wait
+		}
+	}
+	return max(least, 0)
 }
 
 // Alive tells whether any server can be used. When it is false a retry has to wait for its timer.

@@ -13,7 +13,7 @@ import (
 func (l *leg) standBy(now time.Time) {
 	want := l.ln.cfg.HotStandby && l.reg.wanted() && l.bound && !l.leaving
 	if want && l.standbyAt(l.binding) != nil {
-		l.promote(now) // the server in use was chosen while none could be used
+		l.promote(now, l.reg.server) // the server in use was chosen while none could be used
 	}
 	var kept []*registration
 	for _, r := range l.spare {
@@ -56,8 +56,9 @@ func (l *leg) standbyAt(s Server) *registration {
 	return nil
 }
 
-// promote makes the standby at the server in use the registration of the leg, and the old one a standby.
-func (l *leg) promote(now time.Time) {
+// promote makes the standby at the server in use the registration of the leg, and the old one a standby at the
+// server it was registered at, or was to be.
+func (l *leg) promote(now time.Time, before Server) {
 	up, old := l.standbyAt(l.binding), l.reg
 	if up == nil {
 		return
@@ -71,7 +72,17 @@ func (l *leg) promote(now time.Time) {
 	}
 	up.standby, up.fixed, up.toUse = false, Server{}, false
 	old.standby, old.fixed = true, old.server
+	if !old.fixed.Addr.IsValid() {
+		old.fixed = before
+	}
 	l.reg = up
 	l.spare[slices.Index(l.spare, up)] = old
+	if l.servers.Rank(old.fixed) < 0 {
+		l.spare = slices.DeleteFunc(l.spare, func(r *registration) bool { return r == old })
+		old.leave(now)
+		if old.leaving && old.busy() {
+			l.spare = append(l.spare, old)
+		}
+	}
 	l.ln.tell()
 }

@@ -88,6 +88,7 @@ var inviteClient = txTable{
 		{in2xx, txAccepted, doQuiet | doLinger | doPass},
 		{inFailure, txCompleted, doQuiet | doLinger | doAck | doPass},
 		{inGiveUp, txAbandoned, doQuiet | doLinger | doTimeout}, // section 9.1: 64*T1 after a CANCEL
+		{inLost, txAbandoned, doQuiet | doLinger | doLost},
 	},
 	txCompleted: {
 		{inFailure, txCompleted, doAck},

@@ -51,18 +51,19 @@ type clientTx struct {
 	req    *sipmsg.Request
 	data   []byte
 
-	big      bool // goes by TCP for its size, the server being one of UDP
-	reused   bool // the connection stood already when the request was sent
-	resent   bool // it was sent again on a new connection
-	canceled bool // a CANCEL followed
-	heard    bool // the server has said something
-	begun    time.Time
-	sentAt   time.Time
-	hedgeAt  time.Time     // when silence has lasted long enough to ask another server
-	pace     time.Duration // between repetitions by UDP, if not as timers A and E have it
-	sends    int           // of the request, so far
-	lastAt   time.Time     // of the last of them
-	tries    int           // challenges followed before, for the client to count
+	big        bool // goes by TCP for its size, the server being one of UDP
+	reused     bool // the connection stood already when the request was sent
+	resent     bool // it was sent again on a new connection
+	canceled   bool // a CANCEL followed
+	heard      bool // the server has said something
+	progressed bool // and more than that it tries
+	begun      time.Time
+	sentAt     time.Time
+	hedgeAt    time.Time     // when silence has lasted long enough to ask another server
+	pace       time.Duration // between repetitions by UDP, if not as timers A and E have it
+	sends      int           // of the request, so far
+	lastAt     time.Time     // of the last of them
+	tries      int           // challenges followed before, for the client to count
 }
 
 // request starts a transaction: the client composes the request as soon as there is a flow to the server.
@@ -197,7 +198,7 @@ func (tx *clientTx) lost(now time.Time, cause string) {
 		tx.resent = true
 		tx.start(now)
 		tx.reused = false // once is enough
-	case tx.state == txProceeding && tx.method == sipmsg.INVITE:
+	case tx.state == txProceeding && tx.method == sipmsg.INVITE && tx.progressed:
 		// The server may still come back to us; it gets the time of an unanswered INVITE.
 		tx.giveUpAt = now.Add(tx.a.cfg.Timers.B)
 		tx.a.agenda.set(tx)
@@ -275,6 +276,7 @@ func (tx *clientTx) hear(now time.Time, resp *sipmsg.Response) {
 		}
 	}
 	tx.heard, tx.hedgeAt = true, time.Time{}
+	tx.progressed = tx.progressed || resp.StatusCode > 100
 	if tx.method == sipmsg.OPTIONS {
 		tx.leg.servers.Habit(tx.server, optionsAnswered)
 	}
@@ -337,7 +339,19 @@ func (tx *clientTx) ack(now time.Time, resp *sipmsg.Response) {
 	req := tx.echo(sipmsg.ACK)
 	req.AppendHeader(sipmsg.HeaderClone(resp.To()))
 	setBody(req, "", nil)
-	tx.flow.send(now, []byte(req.String()))
+	if f := tx.hop(); f.state != flowClosed {
+		f.send(now, []byte(req.String()))
+	}
+}
+
+// hop is the flow the request went by, or the one there now is to the same server.
+func (tx *clientTx) hop() *flow {
+	if tx.flow.state == flowClosed {
+		if f := tx.leg.flowOf(tx.server); f != nil {
+			return f
+		}
+	}
+	return tx.flow
 }
 
 // echo copies what CANCEL and ACK have in common with their INVITE, all but To.
@@ -377,7 +391,7 @@ func (tx *clientTx) cancel(now time.Time, why string) {
 	a.txSerial++
 	c := &clientTx{
 		a: a, serial: a.txSerial, client: canceler{}, leg: tx.leg, server: tx.server, method: sipmsg.CANCEL, table: &requestClient,
-		flow: tx.flow, branch: tx.branch, req: req, data: []byte(req.String()), state: txTrying, sentAt: now,
+		flow: tx.hop(), branch: tx.branch, req: req, data: []byte(req.String()), state: txTrying, sentAt: now,
 	}
 	if c.flow.state == flowClosed {
 		return // the hop is gone, and with it all that could be canceled

@@ -33,6 +33,12 @@ func (s *stage) actOn(h heard) {
 	case mode == "busy" && h.req.Method != sipmsg.ACK:
 		s.acts = append(s.acts, func() { s.reply(&h, 503, nil, nil) })
 	case mode == "mute" && h.req.Method == sipmsg.OPTIONS:
+	case mode == "shy" && h.req.Method == sipmsg.OPTIONS:
+		s.acts = append(s.acts, func() { s.reply(&h, 200, nil, nil) })
+	case mode == "rest" && h.req.Method != sipmsg.ACK:
+		s.acts = append(s.acts, func() { s.reply(&h, 503, map[string]string{"h": "Retry-After:120"}, nil) })
+	case mode == "restlong" && h.req.Method != sipmsg.ACK:
+		s.acts = append(s.acts, func() { s.reply(&h, 503, map[string]string{"h": "Retry-After:90000"}, nil) })
 	case (mode == "up" || mode == "mute") && byItself:
 		s.acts = append(s.acts, func() { s.reply(&h, 200, nil, nil) })
 	}
@@ -42,7 +48,7 @@ func (s *stage) actOn(h heard) {
 func (s *stage) actOnOpen(n Open) {
 	name := s.names[n.Remote.Addr()]
 	switch s.modes[name] {
-	case "up", "mute", "busy":
+	case "up", "mute", "busy", "shy", "rest", "restlong":
 		s.acts = append(s.acts, func() { s.opened(nil) })
 	case "refusing":
 		s.acts = append(s.acts, func() { s.closed("connection refused") })

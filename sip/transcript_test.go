@@ -265,7 +265,7 @@ func (s *stage) command(line string) {
 				fmt.Fprintf(&s.out, "%8.3f       %s %s %s in use %v registered %v %s\n", s.at(), e.Name, e.Address, e.State, e.InUse, e.Registered, e.Cause)
 			}
 		}
-	case "up", "dead", "refusing", "busy", "mute", "stalled":
+	case "up", "dead", "refusing", "busy", "mute", "stalled", "shy", "rest", "restlong":
 		for _, name := range words[1:] {
 			s.turn(name, words[0])
 		}
