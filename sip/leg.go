@@ -144,6 +144,9 @@ func (l *leg) relocated(now time.Time) {
 		}
 	}
 	l.bind(now)
+	if r := l.reg; l.bound && r.valid(now) && !r.redirected && l.servers.Rank(r.server) < 0 {
+		r.moved(now) // the server in use is another, and stays
+	}
 	if l.bound {
 		calls := l.waiting
 		l.waiting = nil

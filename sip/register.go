@@ -499,6 +499,8 @@ func (r *registration) success(now time.Time, t *registerTry, resp *sipmsg.Respo
 			l.settleOn(now, t.server)
 		}
 		r.agree(now)
+	} else if !r.standby && before.Host != "" && !old.same(t.server) {
+		r.unbind(now, old, before) // the line has moved along, and the old server lives
 	}
 	if !moved {
 		r.corrections = 0
