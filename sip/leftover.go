@@ -32,8 +32,13 @@ func (r *registration) owns(o *leftover) bool {
 
 // leaveBehind notes a Contact that stays at a server.
 func (r *registration) leaveBehind(uri sipmsg.Uri, s Server, until time.Time) {
-	r.removed(s, uri)
 	a, aor := r.leg.ln.a, r.leg.aor().uri
+	for i := range a.leftovers {
+		if o := &a.leftovers[i]; sameContact(&o.uri, &uri) && r.isAt(o, s) {
+			until = latest(until, o.until)
+		}
+	}
+	r.removed(s, uri)
 	if len(a.leftovers) == maxLeftovers {
 		a.leftovers = slices.Delete(a.leftovers, 0, 1)
 	}

@@ -460,11 +460,11 @@ func (r *registration) success(now time.Time, t *registerTry, resp *sipmsg.Respo
 		return
 	}
 	if late && l.servers.Rank(t.server) > l.servers.Rank(r.server) {
-		r.unbind(now, t.server, t.sent) // a better one was faster
+		r.unbind(now, t.server, t.sent, now.Add(granted)) // a better one was faster
 		return
 	}
 	granted = min(max(granted, timers.RegMinExpires), timers.RegMaxExpires)
-	before, old := r.bound, r.server
+	before, old, known := r.bound, r.server, r.expiresAt
 	if before.Host != "" && !old.same(t.server) {
 		r.leaveBehind(before, old, r.expiresAt)
 	}
@@ -490,17 +490,17 @@ func (r *registration) success(now time.Time, t *registerTry, resp *sipmsg.Respo
 	} else if before.Host != "" && (t.home || late) {
 		l.settleOn(now, t.server)
 		if !old.same(t.server) {
-			r.unbind(now, old, before)
+			r.unbind(now, old, before, known)
 		}
 	} else if before.Host != "" && l.servers.Rank(old) < 0 && !old.same(t.server) {
-		r.unbind(now, old, before) // it is no longer listed, and nobody goes back there
+		r.unbind(now, old, before, known) // it is no longer listed, and nobody goes back there
 	} else if !r.standby && !l.binding.same(t.server) {
 		if e, ok := l.servers.Entry(l.binding); !ok || !e.Up {
 			l.settleOn(now, t.server)
 		}
 		r.agree(now)
 	} else if !r.standby && before.Host != "" && !old.same(t.server) {
-		r.unbind(now, old, before) // the line has moved along, and the old server lives
+		r.unbind(now, old, before, known) // the line has moved along, and the old server lives
 	}
 	if !moved {
 		r.corrections = 0

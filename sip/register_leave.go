@@ -149,9 +149,9 @@ type unbinding struct {
 	tries   int
 }
 
-// unbind removes what a server knows of us, after another has taken its place.
-func (r *registration) unbind(now time.Time, s Server, contact sipmsg.Uri) {
-	r.leaveBehind(contact, s, now.Add(r.granted))
+// unbind removes what a server knows of us until some moment, after another has taken its place.
+func (r *registration) unbind(now time.Time, s Server, contact sipmsg.Uri, until time.Time) {
+	r.leaveBehind(contact, s, until)
 	if r.leg.isDown(s) {
 		r.untold(now, &contact)
 		return // it cannot be told now
