@@ -176,11 +176,11 @@ func (c *call) silent(now time.Time, tx *clientTx) {
 }
 
 // nextServer is the next server for the INVITE: of the leg it goes by, then of the other one, and then those that
-// are down. The other leg is the primary where the call began at the alternate, as the primary is not registered:
+// are down, and those that asked not to be asked yet. The other leg is the primary where the call began at the alternate, as the primary is not registered:
 // better a try than no call.
 func (c *call) nextServer(now time.Time) (*leg, Server, bool) {
 	legs := append([]*leg{c.leg}, slices.DeleteFunc(c.line.legs(), func(l *leg) bool { return l == c.leg || l.leaving || !l.bound })...)
-	for _, choose := range []func(*ServerList, time.Time, []Server) (Server, bool){(*ServerList).Another, (*ServerList).Anyone} {
+	for _, choose := range []func(*ServerList, time.Time, []Server) (Server, bool){(*ServerList).Another, (*ServerList).Anyone, (*ServerList).LastResort} {
 		for _, l := range legs {
 			if s, ok := choose(&l.servers, now, c.tried); ok {
 				return l, s, true

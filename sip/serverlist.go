@@ -139,6 +139,15 @@ func (l *ServerList) Anyone(now time.Time, tried []Server) (Server, bool) {
 	return l.untried(now, tried, func(listed) bool { return true })
 }
 
+// LastResort is Anyone, and where there is none a server that asked not to be asked yet: for a call, which has
+// nowhere else to go. RFC 3261 section 21.5.4 says SHOULD NOT.
+func (l *ServerList) LastResort(now time.Time, tried []Server) (Server, bool) {
+	if s, ok := l.Anyone(now, tried); ok {
+		return s, true
+	}
+	return l.untried(now.Add(maxRetryAfter), tried, func(listed) bool { return true })
+}
+
 func (l *ServerList) untried(now time.Time, tried []Server, fits func(listed) bool) (Server, bool) {
 	for _, e := range l.entries {
 		if fits(e) && !now.Before(e.Until) && !slices.ContainsFunc(tried, e.same) {
