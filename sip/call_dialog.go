@@ -99,7 +99,7 @@ func (r *inDialog) response(now time.Time, tx *clientTx, resp *sipmsg.Response) 
 	r.tx = nil
 	if l.refuses(code) {
 		after, _ := seconds(resp, "Retry-After")
-		l.unwilling(now, tx.server, "it answers "+strconv.Itoa(code), after)
+		l.listing(tx.server).unwilling(now, tx.server, "it answers "+strconv.Itoa(code), after)
 		r.d.dead = tx.server
 		if r.elsewhere(now, tx) {
 			return
@@ -117,7 +117,7 @@ func (r *inDialog) failed(now time.Time, tx *clientTx, code int, cause string) {
 	l := r.d.leg
 	l.ln.logf("%s in a call failed: %s", r.method, cause)
 	if !tx.heard || !tx.progressed && code != 408 {
-		l.down(now, tx.server, cause)
+		l.listing(tx.server).down(now, tx.server, cause)
 		r.d.dead = tx.server
 		if r.elsewhere(now, tx) {
 			return

@@ -219,6 +219,16 @@ func beyond(routes []sipmsg.Uri) []sipmsg.Uri {
 	return routes[1:]
 }
 
+// listing is the leg of the line that lists a server a request in a call went by, which may be the other one.
+func (l *leg) listing(s Server) *leg {
+	for _, o := range l.ln.legs() {
+		if l.servers.Rank(s) < 0 && o.servers.Rank(s) >= 0 {
+			return o
+		}
+	}
+	return l
+}
+
 // survivor is a server of the line that works: of the leg, else of the other one.
 func (l *leg) survivor(now time.Time) (Server, bool) {
 	for _, o := range append([]*leg{l}, l.ln.legs()...) {
