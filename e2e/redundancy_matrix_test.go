@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,10 +59,17 @@ func (c *cell) in(t testing.TB) *cell {
 	return &cell{t: t, transport: c.transport, pair: c.pair, phone: c.phone, far: c.far}
 }
 
-// marks are the places in the logs of both servers.
-type marks struct{ a, b int }
+// marks are the places in the logs of both servers, and in what the phone says.
+type marks struct{ a, b, phone int }
 
-func (c *cell) marks() marks { return marks{c.pair.a.log.mark(), c.pair.b.log.mark()} }
+func (c *cell) marks() marks {
+	return marks{c.pair.a.log.mark(), c.pair.b.log.mark(), c.phone.events.mark()}
+}
+
+// logSlack is how far apart lines of two processes may be read, whatever their order.
+const logSlack = 20 * time.Millisecond
+
+var registrations = regexp.MustCompile(`: (un-)?registered at `)
 
 // wantServer waits until the line is registered at a server and uses it.
 func (c *cell) wantServer(sentence string, s *server) {
@@ -149,8 +158,15 @@ func (c *cell) goHome(at marks) {
 	eventually(c.t, "a takes the line and the binding at b is taken away", func() bool {
 		return !a.accepted(at.a, c.phone.user).IsZero() && !b.left(at.b, c.phone.user).IsZero()
 	})
-	if home, gone := a.accepted(at.a, c.phone.user), b.left(at.b, c.phone.user); gone.Before(home) {
+	if home, gone := a.accepted(at.a, c.phone.user), b.left(at.b, c.phone.user); gone.Add(logSlack).Before(home) {
 		c.t.Errorf("the binding at b went at %v, a took the line at %v: make before break", gone, home)
+	}
+	said := c.phone.events.since(at.phone, registrations)
+	home := slices.IndexFunc(said, func(line string) bool { return strings.Contains(line, ": registered at "+a.uses(c.transport)) })
+	if home < 0 || slices.ContainsFunc(said[:home], func(line string) bool {
+		return strings.Contains(line, ": un-registered at "+b.uses(c.transport))
+	}) {
+		c.t.Errorf("the phone says %q: make before break", said)
 	}
 	c.t.Logf("home after %v (interval and probes: %v)", took.Round(10*time.Millisecond), limit)
 }
