@@ -14,11 +14,11 @@ func TestRedundancyDual(t *testing.T) {
 	sideBySide(t, func(t *testing.T, transport string) {
 		c := &cell{t: t, transport: transport, pair: startPair(t), far: startFarEnd(t)}
 		a, b := c.pair.a, c.pair.b
-		at := c.marks()
+		atB := b.log.mark()
 		c.phone = c.pair.startPhone(transport, map[string]string{
 			"Proxy_1_": "a." + c.pair.domain, "Alternate_Proxy_1_": "b." + c.pair.domain, "Dual_Registration_1_": "Yes", "Register_Expires_1_": "20"})
 		c.wantLegs("both legs register", true, true)
-		callID := c.legID(b, at.b)
+		callID := c.legID(b, atB)
 
 		t.Run("calls", func(t *testing.T) {
 			c := c.in(t)
@@ -58,7 +58,7 @@ func TestRedundancyDual(t *testing.T) {
 			c.hangup("the primary leg is not registered: straight to the alternate", id)
 			c.wantLegs("the alternate leg stays", false, true)
 		})
-		if got := c.legID(b, at.b); got != callID {
+		if got := c.legID(b, atB); got != callID {
 			t.Errorf("the alternate leg began anew: its Call-ID was %s, now %s", callID, got)
 		}
 		if gone := b.left(at.b, c.phone.user); !gone.IsZero() {
