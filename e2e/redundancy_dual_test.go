@@ -61,7 +61,7 @@ func TestRedundancyDual(t *testing.T) {
 		if got := c.legID(b, atB); got != callID {
 			t.Errorf("the alternate leg began anew: its Call-ID was %s, now %s", callID, got)
 		}
-		if gone := b.left(at.b, c.phone.user); !gone.IsZero() {
+		if gone := b.left(atB, c.phone.user); !gone.IsZero() {
 			t.Errorf("the alternate leg was taken away at %v", gone)
 		}
 	})
