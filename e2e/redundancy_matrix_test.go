@@ -163,9 +163,9 @@ func (c *cell) goHome(at marks) {
 	}
 	said := c.phone.events.since(at.phone, registrations)
 	home := slices.IndexFunc(said, func(line string) bool { return strings.Contains(line, ": registered at "+a.uses(c.transport)) })
-	if home < 0 || slices.ContainsFunc(said[:home], func(line string) bool {
-		return strings.Contains(line, ": un-registered at "+b.uses(c.transport))
-	}) {
+	left := slices.IndexFunc(said, func(line string) bool { return strings.Contains(line, ": un-registered at "+b.uses(c.transport)) })
+	there := slices.IndexFunc(said, func(line string) bool { return strings.Contains(line, ": registered at "+b.uses(c.transport)) })
+	if home < 0 || there >= 0 && there < left && left < home { // what was left before is of an earlier stay
 		c.t.Errorf("the phone says %q: make before break", said)
 	}
 	c.t.Logf("home after %v (interval and probes: %v)", took.Round(10*time.Millisecond), limit)
