@@ -34,8 +34,8 @@ const (
 	emodelRLR   = 2.0   // dB, receive loudness rating
 )
 
-// delayImpairment is Id of ITU-T G.107 section 7.4 at a mouth-to-ear delay in ms, from 1 on.
-func delayImpairment(ms float64) float64 {
+// DelayImpairment is Id of ITU-T G.107 section 7.4 at a mouth-to-ear delay in ms, from 1 on.
+func DelayImpairment(ms float64) float64 {
 	ro := -1.5 * (emodelNoise - emodelRLR)
 	terv := emodelTELR - 40*math.Log10((1+ms/10)/(1+ms/150)) + 6*math.Exp(-0.3*ms*ms)
 	re := 80 + 2.5*(terv-14)

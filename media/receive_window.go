@@ -163,7 +163,7 @@ func (w *delayWindow) spread(share, limit float64) float64 {
 // delayCost is the delay impairment of buffers, by windowStep.
 var delayCost = func() (cost [windowSpan + 1]float64) {
 	for i := range cost {
-		cost[i] = delayImpairment(restDelay + float64(i)*windowStep)
+		cost[i] = DelayImpairment(restDelay + float64(i)*windowStep)
 	}
 	return cost
 }()

@@ -127,12 +127,12 @@ func TestDelayImpairment(t *testing.T) {
 	for _, tt := range []struct{ ms, least, most float64 }{
 		{1, 0, 1}, {50, 1, 2}, {100, 2.2, 3.2}, {150, 3.2, 4.5}, {200, 6.5, 9}, {300, 18, 23}, {500, 35, 43},
 	} {
-		if got := delayImpairment(tt.ms); got < tt.least || got > tt.most {
+		if got := DelayImpairment(tt.ms); got < tt.least || got > tt.most {
 			t.Errorf("Id at %v ms is %v, want %v to %v", tt.ms, got, tt.least, tt.most)
 		}
 	}
 	for ms := 1.0; ms < 1000; ms++ {
-		if delayImpairment(ms+1) <= delayImpairment(ms) {
+		if DelayImpairment(ms+1) <= DelayImpairment(ms) {
 			t.Fatalf("at %v ms more delay costs less", ms)
 		}
 	}

@@ -399,53 +399,6 @@ func (r *registration) refused(now time.Time, t *registerTry, code int, cause st
 	r.fail(now, code, cause, after)
 }
 
-// agree settles the line on the server that knows it, where another is in use that was asked too and has not
-// taken us: the way out and the way in are to be one. A server that may still answer is waited for.
-func (r *registration) agree(now time.Time) {
-	l := r.leg
-	if r.standby || r.busy() || len(r.late) > 0 || !r.valid(now) || l.binding.same(r.server) || l.isDown(r.server) {
-		return
-	}
-	if l.servers.Rank(r.server) < 0 {
-		if !r.redirected {
-			r.moved(now) // it is not listed any more
-		}
-		return
-	}
-	l.settleOn(now, r.server)
-}
-
-// stay keeps the registration where it is, after a better server did not take it. Where that was asked in the
-// place of a refresh, the refresh is still due.
-func (r *registration) stay(now time.Time) {
-	if r.refreshAt.IsZero() && r.retryAt.IsZero() {
-		r.ask(now, r.at(now))
-		return
-	}
-	if r.leg.isDown(r.server) {
-		r.serverDown(now, r.server) // it died meanwhile
-	}
-	r.moved(now)
-}
-
-// next asks a server that was not asked yet, after another had failed; if there is none the registration has.
-func (r *registration) next(now time.Time, code int, cause string, after time.Duration, silent bool) {
-	if !r.standby {
-		if s, ok := r.leg.servers.Anyone(now, r.tried); ok {
-			if !r.valid(now) {
-				r.set(regRegistering, 0, "")
-			}
-			r.ask(now, s)
-			return
-		}
-	}
-	r.silent = silent
-	if after > 0 && !r.standby {
-		after = max(time.Second, r.leg.servers.Rested(now, r.leg.ln.a.cfg.Timers.RegRetryIntvl)) // another may be sooner
-	}
-	r.fail(now, code, cause, after)
-}
-
 // success takes in a 200. RFC 3261 section 10.2.4.
 func (r *registration) success(now time.Time, t *registerTry, resp *sipmsg.Response, moved bool) {
 	l, timers := r.leg, r.leg.ln.a.cfg.Timers

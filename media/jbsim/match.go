@@ -3,6 +3,8 @@ package main
 import (
 	"math"
 	"slices"
+
+	"dialtone/media"
 )
 
 // Implementation constants.
@@ -111,7 +113,7 @@ func (m *matcher) measure(t *trace, out []int16, phase float64) measure {
 		}
 		d := (phase+float64(k)*blockMS)*slow - float64(at)*1000/sampleRate - base
 		delays = append(delays, d)
-		impaired += delayImpairment(d + restMS)
+		impaired += media.DelayImpairment(d + restMS)
 	}
 	if len(delays) == 0 {
 		return measure{altered: 100}

@@ -3,6 +3,8 @@ package main
 import (
 	"math"
 	"testing"
+
+	"dialtone/media"
 )
 
 // ideal is a trace of packets that all take 10 ms.
@@ -26,7 +28,7 @@ func TestMatcherTellsDelayAndAlteredSound(t *testing.T) {
 	if math.Abs(got.mean-27) > 0.01 || math.Abs(got.p95-27) > 0.01 || got.altered > 0 || got.changes > 0 {
 		t.Errorf("a plain delay: %+v", got)
 	}
-	if want := rDefault - delayImpairment(57); math.Abs(got.r-want) > 0.01 {
+	if want := rDefault - media.DelayImpairment(57); math.Abs(got.r-want) > 0.01 {
 		t.Errorf("R %v, want %v", got.r, want)
 	}
 
@@ -66,7 +68,7 @@ func TestMulawIsSymmetric(t *testing.T) {
 }
 
 func TestRatingByG107(t *testing.T) {
-	if r := rating(delayImpairment(1), 0); r < 92.2 || r > 93.2 {
+	if r := rating(media.DelayImpairment(1), 0); r < 92.2 || r > 93.2 {
 		t.Errorf("R is %v at best, want about 93", r)
 	}
 	if fall := rating(0, 0) - rating(0, 5); math.Abs(fall-95*5/30.1) > 0.01 {
