@@ -7,8 +7,9 @@ import (
 	sipmsg "github.com/emiago/sipgo/sip"
 )
 
-// maxLeftovers bounds what is remembered; the oldest is given up. Implementation constant.
-const maxLeftovers = 16
+// maxLeftovers bounds what is remembered; the oldest is given up. Each server of a line leaves one by TCP or TLS,
+// and each address the phone has had in the time of a registration all of them again. Implementation constant.
+const maxLeftovers = 64
 
 // A leftover is a Contact of ours that a registrar may still know, and that is not true any more: its connection
 // is gone, its address has changed, and the registrar could not be told. It is removed with the next REGISTER

@@ -279,6 +279,9 @@ func (k *checks) ended(w *world, e Ended, c *callInfo) {
 		if l.callID == c.callID && l.state == legUp {
 			up = l
 		}
+		if l.callID == c.callID && l.asked != nil && l.asked.done && l.asked.code == 0 {
+			return // the caller has given up: the INVITE had been on its way for 64*T1
+		}
 		if by := l.p.host; l.callID == c.callID && by != nil && !by.goodSince(c.begun) && e.Cause == "the far end does not acknowledge" &&
 			(c.answered.IsZero() || by.lossy.After(c.begun) || w.cfg.Lines[0].FailoverTimeout == 0) {
 			return // the server it came by is gone, and with it the ACK; a call that stands survives that if it is noticed in time
