@@ -476,9 +476,7 @@ func (e *Engine) readRTCP(s *session, k *socket) {
 		}
 		e.mu.Lock()
 		if s.started && s.rtcp == k && from.Addr() == s.destination().Addr() {
-			heard := s.reporter.heard
-			s.reporter.take(time.Now(), buf[:n], s.sender.ssrc)
-			if s.reporter.heard != heard {
+			if s.report(time.Now(), buf[:n]) {
 				s.rtcpFrom = from
 			}
 		}
@@ -535,5 +533,5 @@ func (e *Engine) compound(s *session, bye bool) (packet []byte, to netip.AddrPor
 	if err != nil {
 		return nil, to // cannot be: what it is made of is ours, and within its limits
 	}
-	return packet, to
+	return s.guard.sealReport(packet), to
 }

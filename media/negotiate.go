@@ -3,6 +3,7 @@ package media
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -44,6 +45,10 @@ type Local struct {
 	ListAll   bool          // answers name every common codec, not only the preferred one (Codec_Negotiation "List All")
 	Fixed     bool          // voice goes to where the far end said, not where its own comes from (Symmetric_RTP No)
 	ZeroHold  bool          // hold with c=0.0.0.0 as well (RFC_2543_Call_Hold)
+	Secure    Secure        // whether voice is encrypted
+	SAVP      bool          // where that is optional, our first offer asks for it by RTP/SAVP, which a far end without it refuses
+	Suites    []Suite       // in our offers, in order of preference; none: AES128SHA80, AES128SHA32
+	Keys      io.Reader     // of randomness, for our keys; not used while Secure is SecureNever
 }
 
 // A Stream is what offer and answer agreed on: all the Engine needs to know. The zero Stream
@@ -63,6 +68,7 @@ type Stream struct {
 	LocalHold     bool // we hold: what is sent is silence
 	RemoteHold    bool // the far end holds us
 	FixedRemote   bool // voice goes to Remote even if the far end's comes from elsewhere
+	Crypto        Crypto
 }
 
 // A Negotiator is the offer/answer state of one call, RFC 3264. It is pure: not safe for concurrent
@@ -77,6 +83,9 @@ type Negotiator struct {
 	codecs  []Codec  // the numbers this session uses for our codecs, for later offers
 	eventPT uint8
 	timing  string // of the t= line
+	secured secured
+	anew    bool // the next offer is like a first one
+	clear   bool // our offers ask for no encryption
 
 	last    []byte // the description sent last, without its version
 	version uint64
@@ -88,6 +97,8 @@ type Negotiator struct {
 type offered struct {
 	direction Direction
 	wasHeld   bool
+	proto     string
+	crypto    []cryptoLine
 }
 
 // NewNegotiator begins a session. Nothing is said yet.
@@ -100,6 +111,12 @@ func NewNegotiator(l Local) *Negotiator {
 	}
 	if l.Ptime == 0 {
 		l.Ptime = defaultPtime
+	}
+	if len(l.Suites) == 0 {
+		l.Suites = []Suite{AES128SHA80, AES128SHA32}
+	}
+	if l.Keys == nil {
+		l.Secure = SecureNever
 	}
 	l.Ptime = clampPtime(l.Ptime)
 	return &Negotiator{local: l, audio: -1, codecs: l.Codecs, eventPT: l.EventPT, timing: "0 0", version: l.SessionID}
@@ -114,9 +131,10 @@ func (n *Negotiator) Move(addr netip.Addr, port uint16) { n.local.Addr, n.local.
 // Offer returns our offer, the first or a later one; hold asks the far end to stop sending
 // (RFC 3264 section 8.4). The answer goes to Accept; Withdraw when the offer was refused.
 func (n *Negotiator) Offer(hold bool) []byte {
-	n.offered = &offered{direction: direction(true, !hold), wasHeld: n.held}
+	proto, crypto := n.offerCrypto()
+	n.offered = &offered{direction: direction(true, !hold), wasHeld: n.held, proto: proto, crypto: crypto}
 	n.held = hold
-	m := n.audioLine(n.local.Port, n.codecs, n.eventPT, n.offered.direction)
+	m := n.audioLine(proto, crypto, n.codecs, n.eventPT, n.offered.direction)
 	index := n.audio
 	if index < 0 {
 		index = len(n.lines)
@@ -149,7 +167,7 @@ func (n *Negotiator) Answer(offer []byte) ([]byte, Stream, error) {
 		lines[i] = s.media + " 0 " + s.proto + " " + strings.Join(s.formats, " ")
 	}
 	if index < 0 { // nothing to hear, and that is agreed: no streams at all, or ours closed
-		n.agree(d, lines, n.audio)
+		n.agree(d, lines, n.audio, secured{})
 		return n.write(-1, "", false), Stream{LocalHold: n.held}, nil
 	}
 	remote := &d.streams[index]
@@ -162,13 +180,18 @@ func (n *Negotiator) Answer(offer []byte) ([]byte, Stream, error) {
 	}
 	eventPT := n.events(remote)
 	s := Stream{Codec: common[0], EventPT: eventPT, Accept: common, AcceptEventPT: eventPT}
+	sec, err := n.answerCrypto(remote)
+	if err != nil {
+		return nil, Stream{}, err
+	}
+	s.Crypto = sec.crypto
 	dir := n.flow(&s, remote, direction(true, !n.held))
 	n.codecs, n.eventPT = n.renumber(common), eventPT
 	if eventPT == 0 {
 		n.eventPT = n.local.EventPT
 	}
-	n.agree(d, lines, index)
-	return n.write(index, n.audioLine(n.local.Port, common, eventPT, dir), n.held), s, nil
+	n.agree(d, lines, index, sec)
+	return n.write(index, n.audioLine(sec.proto, sec.line(), common, eventPT, dir), n.held), s, nil
 }
 
 // Accept takes the answer to our Offer and returns the stream that results. The error is an
@@ -178,7 +201,7 @@ func (n *Negotiator) Accept(answer []byte) (Stream, error) {
 	if n.offered == nil {
 		return Stream{}, fmt.Errorf("%w: an answer, but nothing was offered", ErrNotAcceptable)
 	}
-	s, index, d, err := n.accept(answer)
+	s, index, d, sec, err := n.accept(answer)
 	if err != nil {
 		n.Withdraw()
 		return Stream{}, err
@@ -188,34 +211,34 @@ func (n *Negotiator) Accept(answer []byte) (Stream, error) {
 	if n.audio < 0 {
 		lines = append(lines, "")
 	}
-	n.agree(d, lines, index)
+	n.agree(d, lines, index, sec)
 	return s, nil
 }
 
-func (n *Negotiator) accept(answer []byte) (Stream, int, *description, error) {
-	d, err := parseSDP(answer)
+func (n *Negotiator) accept(answer []byte) (s Stream, index int, d *description, sec secured, err error) {
+	d, err = parseSDP(answer)
 	if err != nil {
-		return Stream{}, 0, nil, err
+		return s, 0, nil, sec, err
 	}
-	index := n.audio
+	index = n.audio
 	if index < 0 {
 		index = len(n.lines)
 	}
 	// RFC 3264 section 6: as many m= lines as offered, in the same order. Ours has to be there.
 	if index >= len(d.streams) || d.streams[index].media != "audio" {
-		return Stream{}, 0, nil, notAcceptable("the answer has no audio where it was offered")
+		return s, 0, nil, sec, notAcceptable("the answer has no audio where it was offered")
 	}
 	remote := &d.streams[index]
 	if remote.port == 0 {
-		return Stream{}, 0, nil, notAcceptable("the far end refused the audio")
-	}
-	if remote.proto != "RTP/AVP" {
-		return Stream{}, 0, nil, notAcceptable("RTP/AVP was offered, %s answered", remote.proto)
+		return s, 0, nil, sec, notAcceptable("the far end refused the audio")
 	}
 	if err := n.reachable(remote); err != nil {
-		return Stream{}, 0, nil, err
+		return s, 0, nil, sec, err
 	}
-	s := Stream{}
+	if sec, err = n.acceptCrypto(remote); err != nil {
+		return s, 0, nil, sec, err
+	}
+	s.Crypto = sec.crypto
 	// The answer's order is the far end's preference; its numbers are what it wants to receive.
 	for _, format := range remote.formats {
 		if c, ok := n.match(remote, format); ok {
@@ -224,7 +247,7 @@ func (n *Negotiator) accept(answer []byte) (Stream, int, *description, error) {
 		}
 	}
 	if s.Codec.Name == "" {
-		return Stream{}, 0, nil, notAcceptable("none of the codecs offered is in the answer (%q)", strings.Join(remote.formats, " "))
+		return s, 0, nil, sec, notAcceptable("none of the codecs offered is in the answer (%q)", strings.Join(remote.formats, " "))
 	}
 	s.Accept = append(s.Accept, n.codecs...)
 	for _, c := range n.common(remote) { // some send under their own number what we numbered otherwise
@@ -238,10 +261,11 @@ func (n *Negotiator) accept(answer []byte) (Stream, int, *description, error) {
 		}
 	}
 	n.flow(&s, remote, n.offered.direction)
-	return s, index, d, nil
+	return s, index, d, sec, nil
 }
 
-// pick finds the stream of an offer we talk on: the one in use, else the first plain audio.
+// pick finds the stream of an offer we talk on: the one in use, else the first audio that is encrypted, else the
+// first in clear; some offer both.
 // -1: the offer is fine and there is nothing to talk on.
 func (n *Negotiator) pick(d *description) (int, error) {
 	if len(d.streams) < len(n.lines) { // RFC 3264 section 8
@@ -251,13 +275,17 @@ func (n *Negotiator) pick(d *description) (int, error) {
 		return -1, nil // RFC 3264 section 5 allows it, third-party call control uses it
 	}
 	var why error
-	try := func(i int) bool {
+	try := func(i int, clear bool) bool {
 		s := &d.streams[i]
-		switch {
-		case s.media != "audio" || s.port == 0:
+		if s.media != "audio" || s.port == 0 {
 			return false
-		case s.proto != "RTP/AVP":
-			why = notAcceptable("audio by %s, only RTP/AVP is spoken here", s.proto)
+		}
+		key, err := n.chosen(s)
+		if err != nil {
+			why = err
+			return false
+		}
+		if key == nil && !clear {
 			return false
 		}
 		if err := n.reachable(s); err != nil {
@@ -270,12 +298,14 @@ func (n *Negotiator) pick(d *description) (int, error) {
 		}
 		return true
 	}
-	if n.audio >= 0 && try(n.audio) {
+	if n.audio >= 0 && try(n.audio, true) {
 		return n.audio, nil
 	}
-	for i := range d.streams {
-		if i != n.audio && try(i) {
-			return i, nil
+	for _, clear := range []bool{false, true} {
+		for i := range d.streams {
+			if i != n.audio && try(i, clear) {
+				return i, nil
+			}
 		}
 	}
 	if why == nil && n.agreed {
@@ -409,17 +439,17 @@ func hasPT(codecs []Codec, pt uint8) bool {
 }
 
 // agree notes the shape of the session, for its next offer.
-func (n *Negotiator) agree(d *description, lines []string, audio int) {
-	n.agreed, n.lines, n.audio, n.timing = true, lines, audio, d.timing
+func (n *Negotiator) agree(d *description, lines []string, audio int, sec secured) {
+	n.agreed, n.lines, n.audio, n.timing, n.secured = true, lines, audio, d.timing, sec
 }
 
 // audioLine writes our m= line with its attributes.
-func (n *Negotiator) audioLine(port uint16, codecs []Codec, eventPT uint8, dir Direction) string {
+func (n *Negotiator) audioLine(proto string, crypto []cryptoLine, codecs []Codec, eventPT uint8, dir Direction) string {
 	if hasPT(codecs, eventPT) {
 		eventPT = 0 // the far end took its number for a codec
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "m=audio %d RTP/AVP", port)
+	fmt.Fprintf(&b, "m=audio %d %s", n.local.Port, proto)
 	for _, c := range codecs {
 		fmt.Fprintf(&b, " %d", c.PT)
 	}
@@ -432,6 +462,9 @@ func (n *Negotiator) audioLine(port uint16, codecs []Codec, eventPT uint8, dir D
 	}
 	if eventPT != 0 {
 		fmt.Fprintf(&b, "a=rtpmap:%d %s/%d\r\na=fmtp:%d 0-16\r\n", eventPT, eventName, sampleRate, eventPT)
+	}
+	for _, c := range crypto {
+		b.WriteString(c.attribute())
 	}
 	fmt.Fprintf(&b, "a=ptime:%d\r\na=%s\r\n", n.local.Ptime.Milliseconds(), dir)
 	return b.String()

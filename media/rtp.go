@@ -81,13 +81,15 @@ type sender struct {
 	events  eventSender
 	resumed bool // nothing was sent before this frame: it begins a talkspurt
 
-	wire    [rtpHeader + maxFrame]byte
+	wire    [rtpHeader + maxFrame + maxOverhead]byte
 	packets uint32
 	octets  uint32 // of payload, RFC 3550 section 6.4.1
 }
 
+// newSender begins at a random place. The sequence number is in the lower half: a receiver of SRTP that misses the
+// first packets must not miss a wrap with them (RFC 4568 section 6.4).
 func newSender() *sender {
-	return &sender{ssrc: random32(), seq: uint16(random32()), timestamp: random32(), resumed: true, law: muLaw, codec: PCMU,
+	return &sender{ssrc: random32(), seq: uint16(random32()) >> 1, timestamp: random32(), resumed: true, law: muLaw, codec: PCMU,
 		length: sampleRate / 50, next: sampleRate / 50}
 }
 

@@ -102,6 +102,8 @@ type streamDescription struct {
 	ptime     time.Duration
 	maxptime  time.Duration
 	maps      []payloadMap
+	crypto    []cryptoLine // those we can use, in order
+	cryptoWhy string       // why the first of the others cannot be used
 }
 
 // A payloadMap is one a=rtpmap: line.
@@ -308,6 +310,8 @@ func (p *sdpParser) attribute(value string) string {
 		s.maxptime = sdpMillis(arg)
 	case "rtcp":
 		return s.rtcpAttribute(arg)
+	case "crypto":
+		s.cryptoAttribute(p.line, arg)
 	}
 	return ""
 }

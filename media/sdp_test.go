@@ -108,7 +108,7 @@ func TestDescriptionsFromTheField(t *testing.T) {
 		{"0.1.2.3", offerOf("m=audio 4000 RTP/AVP 0", "c=IN IP4 0.1.2.3"), "not acceptable: nobody can have"},
 		{"a host name", offerOf("m=audio 4000 RTP/AVP 0", "c=IN IP4 media.example.test"), "not acceptable: not an IP address"},
 		{"no address at all", sdp("v=0", "o=- 1 1 IN IP4 10.0.0.9", "t=0 0", "m=audio 4000 RTP/AVP 0"), "not acceptable: no c= line"},
-		{"encrypted only", offerOf("m=audio 4000 RTP/SAVP 0"), "not acceptable: RTP/SAVP"},
+		{"encrypted only", offerOf("m=audio 4000 RTP/SAVP 0"), "not acceptable: encrypted voice, and none is wanted"},
 		{"video only", offerOf("m=video 4000 RTP/AVP 31"), "not acceptable: no audio"},
 		{"audio with port 0", offerOf("m=audio 0 RTP/AVP 0"), "not acceptable: no audio"},
 		{"no streams at all", offerOf(), "nothing"},

@@ -25,6 +25,7 @@ type session struct {
 	started bool
 	stream  Stream
 
+	guard   guard
 	sender  *sender
 	inband  inbandSender
 	written uint32 // packets at the last report
@@ -48,6 +49,8 @@ type counts struct {
 	rxPackets, rxOctets uint64
 	rxRefused           uint64 // not RTP, or not what was agreed
 	rxStrange           uint64 // from somebody else
+	rxForged            uint64 // not of the keys agreed on
+	rxReplayed          uint64 // authentic, but a second time
 	txErrors            uint64
 }
 
@@ -74,6 +77,8 @@ type Stats struct {
 	RxRefused   uint64  `json:"rx_refused"`   // datagrams that were not the RTP agreed on
 	RxStrange   uint64  `json:"rx_strange"`   // datagrams from somebody else
 	RxDuplicate uint64  `json:"rx_duplicate"` // packets that came twice
+	RxForged    uint64  `json:"rx_forged"`    // datagrams that were not of the keys agreed on, RTP and RTCP
+	Suite       Suite   `json:"suite"`        // that protects the voice, "" when SRTP is false
 	FarLost     float64 `json:"far_lost"`     // share of our packets the far end lost lately, 0 to 1
 	FarJitterMS float64 `json:"far_jitter_ms"`
 	R           float64 `json:"r"` // ITU-T G.107
@@ -92,6 +97,9 @@ func (s *session) apply(now time.Time, st Stream, l *law, samples int) error {
 			return fmt.Errorf("payload %d: no codec %s/%d here", c.PT, c.Name, c.Rate)
 		}
 		laws[c.PT] = taken
+	}
+	if err := s.guard.change(st.Crypto); err != nil {
+		return err
 	}
 	if st.AcceptEventPT == 0 {
 		st.AcceptEventPT = st.EventPT
@@ -144,6 +152,15 @@ type receipt struct {
 
 // receive takes one datagram from the RTP port. h is the caller's to reuse.
 func (s *session) receive(now time.Time, from netip.AddrPort, datagram []byte, h *rtp.Header) (r receipt) {
+	datagram, v := s.guard.open(now, datagram)
+	switch v {
+	case forged:
+		s.counts.rxForged++
+		return r
+	case replayed:
+		s.counts.rxReplayed++
+		return r
+	}
 	payload, why := admitRTP(datagram, h)
 	l := s.laws[h.PayloadType&127]
 	event := s.stream.AcceptEventPT != 0 && h.PayloadType == s.stream.AcceptEventPT
@@ -201,7 +218,30 @@ func (s *session) capture(pcm []int16, mute bool) []byte {
 	if s.stream.EventPT == 0 {
 		s.inband.replace(pcm)
 	}
-	return s.sender.add(pcm, send)
+	packet := s.sender.add(pcm, send)
+	if packet == nil {
+		return nil
+	}
+	sealed := s.guard.seal(packet)
+	if sealed == nil {
+		s.counts.txErrors++
+	}
+	return sealed
+}
+
+// report takes one datagram from the RTCP port, and says whether it was a report of the far end.
+func (s *session) report(now time.Time, datagram []byte) bool {
+	datagram, v := s.guard.openReport(now, datagram)
+	switch v {
+	case forged:
+		s.counts.rxForged++
+		return false
+	case replayed:
+		return false
+	}
+	heard := s.reporter.heard
+	s.reporter.take(now, datagram, s.sender.ssrc)
+	return s.reporter.heard != heard
 }
 
 // stats is how it goes.
@@ -210,6 +250,7 @@ func (s *session) stats() Stats {
 		Local:     netip.AddrPortFrom(s.ip, s.port).String(),
 		RxPackets: s.counts.rxPackets, RxOctets: s.counts.rxOctets,
 		RxRefused: s.counts.rxRefused, RxStrange: s.counts.rxStrange, TxErrors: s.counts.txErrors,
+		RxForged: s.counts.rxForged,
 	}
 	if !s.started {
 		return st
@@ -219,10 +260,13 @@ func (s *session) stats() Stats {
 	}
 	j := s.jitter.Stats()
 	st.Codec = s.stream.Codec.Name
+	if s.guard.send != nil {
+		st.SRTP, st.Suite = true, s.guard.send.spec.suite
+	}
 	st.PtimeMS = int(s.stream.Ptime.Milliseconds())
 	st.TxPackets, st.TxOctets = uint64(s.sender.packets), uint64(s.sender.octets)
 	st.RxLost = uint64(s.lostBefore + max(s.reception.lost(), 0))
-	st.RxLate, st.RxDuplicate = j.Late, s.reception.duplicate+j.Duplicate
+	st.RxLate, st.RxDuplicate = j.Late, s.reception.duplicate+j.Duplicate+s.counts.rxReplayed
 	st.ConcealedMS = millis(j.Concealed)
 	st.JitterMS = s.reception.jitter * 1000 / sampleRate
 	st.BufferMS = millis(j.Delay)
