@@ -65,7 +65,7 @@ type Line struct {
 	CallParkMonitorEnable       bool          `tag:"Call_Park_Monitor_Enable_n_" help:"Shows calls parked against this line."`
 	EnableBroadsoftHoteling     bool          `tag:"Enable_Broadsoft_Hoteling_n_" help:"Lets guests sign in at this line."`
 	HotelingSubscriptionExpires time.Duration `tag:"Hoteling_Subscription_Expires_n_" default:"3600" range:"10..86400" help:"How long the subscription to guest state lasts."`
-	SecureCallOption            string        `tag:"Secure_Call_Option_n_" default:"Optional" options:"Optional|Required|Strict" help:"Encrypted voice: offered, demanded, or tied to TLS signalling."`
+	SecureCallOption            string        `tag:"Secure_Call_Option_n_" default:"Optional" options:"Optional|Required|Strict" help:"Encrypted voice: offered and accepted, demanded, or demanded with TLS signalling and refused without."`
 
 	Proxy                           string        `tag:"Proxy_n_" section:"Proxy and Registration" type:"Proxy" help:"Registrar and proxy, and the SIP domain of the line; a name, address or static list."`
 	OutboundProxy                   string        `tag:"Outbound_Proxy_n_" type:"Proxy" help:"Where requests go first, if not to Proxy."`
@@ -112,7 +112,7 @@ type Line struct {
 	SilenceSuppEnable      bool   `tag:"Silence_Supp_Enable_n_" access:"rw" help:"Sends nothing while nobody speaks."`
 	DTMFTxMethod           string `tag:"DTMF_Tx_Method_n_" default:"Auto" access:"rw" options:"InBand|AVT|INFO|Auto|InBand+INFO|AVT+INFO" help:"How digits are sent during a call; Auto takes telephone events where the peer has them."`
 	CodecNegotiation       string `tag:"Codec_Negotiation_n_" default:"Default" options:"Default|List All" help:"Answers an offer with one codec, or with all in common."`
-	EncryptionMethod       string `tag:"Encryption_Method_n_" default:"AES 128" options:"AES 128|AES 256 GCM" help:"Cipher of encrypted voice."`
+	EncryptionMethod       string `tag:"Encryption_Method_n_" default:"AES 128" options:"AES 128|AES 256 GCM" help:"Cipher of encrypted voice offered first; every one known is accepted."`
 	NetworkJitterLevel     string `tag:"Network_Jitter_Level_n_" default:"high" options:"low|medium|high|very high|extremely high" help:"Kept for compatibility; the jitter buffer measures the network itself."`
 	JitterBufferAdjustment string `tag:"Jitter_Buffer_Adjustment_n_" default:"up and down" options:"up and down|up only|down only|disable|yes|no" help:"Kept for compatibility; the jitter buffer always adapts both ways."`
 	SymmetricRTP           bool   `tag:"Symmetric_RTP_n_" default:"Yes" help:"Sends voice to where the peer's voice comes from."`

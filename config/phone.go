@@ -22,7 +22,7 @@ type Phone struct {
 	DNDServ                bool `tag:"DND_Serv" default:"Yes" help:"Allows do not disturb."`
 	BlockANCServ           bool `tag:"Block_ANC_Serv" default:"Yes" help:"Allows refusing callers who withhold their number."`
 	BlockCIDServ           bool `tag:"Block_CID_Serv" default:"Yes" help:"Allows withholding our number."`
-	SecureCallServ         bool `tag:"Secure_Call_Serv" default:"Yes" help:"Allows encrypted calls."`
+	SecureCallServ         bool `tag:"Secure_Call_Serv" default:"Yes" help:"Offers and accepts encrypted voice where a line has it as an option."`
 	CfwdAllServ            bool `tag:"Cfwd_All_Serv" default:"Yes" help:"Allows forwarding all calls."`
 	CfwdBusyServ           bool `tag:"Cfwd_Busy_Serv" default:"Yes" help:"Allows forwarding calls while busy."`
 	CfwdNoAnsServ          bool `tag:"Cfwd_No_Ans_Serv" default:"Yes" help:"Allows forwarding unanswered calls."`

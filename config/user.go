@@ -37,7 +37,7 @@ type User struct {
 	BlockCIDSetting       bool   `tag:"Block_CID_Setting" access:"rw" help:"Withholds our number on all calls."`
 	BlockANCSetting       bool   `tag:"Block_ANC_Setting" access:"rw" help:"Refuses callers who withhold their number."`
 	DNDSetting            bool   `tag:"DND_Setting" access:"rw" help:"Refuses all calls: do not disturb."`
-	SecureCallSetting     bool   `tag:"Secure_Call_Setting" access:"rw" help:"Asks for encrypted voice on all calls."`
+	SecureCallSetting     bool   `tag:"Secure_Call_Setting" access:"rw" help:"Asks for encrypted voice first where it is an option; a far end that has none is called again without."`
 	AutoAnswerPage        bool   `tag:"Auto_Answer_Page" default:"Yes" access:"rw" help:"Answers calls that ask for it (intercom) by the speaker."`
 	DialAssistance        bool   `tag:"Dial_Assistance" default:"Yes" access:"rw" help:"Suggests numbers while one is entered."`
 	PreferredAudioDevice  string `tag:"Preferred_Audio_Device" default:"None" options:"None|Speaker|Headset" access:"rw" help:"What a call uses when the handset rests."`

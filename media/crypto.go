@@ -108,6 +108,11 @@ type Crypto struct {
 	Receive Key // the far end's
 }
 
+// Equal says whether c and other protect with the same keys.
+func (c Crypto) Equal(other Crypto) bool {
+	return c.Suite == other.Suite && c.Send.equal(other.Send) && c.Receive.equal(other.Receive)
+}
+
 // A Secure says whether voice is to be encrypted.
 type Secure uint8
 

@@ -43,6 +43,7 @@ type Call struct {
 	Muted, Early bool
 	Sent         string // digits the user sent during the call, the last ones if they are many
 	Heard        string // digits the other side sent, likewise
+	Secure       bool   // nobody on the way can listen: see Secured
 	Why          Reason // why it ended; zero before
 }
 
@@ -139,6 +140,12 @@ type (
 		ID ID
 		On bool
 	}
+	// Secured says that nobody on the way can listen any more, or that somebody may: the voice is encrypted,
+	// and its keys were as well when they were agreed on.
+	Secured struct {
+		ID ID
+		On bool
+	}
 	// HoldDone answers Hold (On) or Resume (not On). OK is false if it failed: Why says what stood in the
 	// way, and is zero if the other side refused.
 	HoldDone struct {
@@ -199,6 +206,7 @@ func (EarlyMedia) event() {}
 func (Answered) event()   {}
 func (RemoteHold) event() {}
 func (HoldDone) event()   {}
+func (Secured) event()    {}
 func (Ended) event()      {}
 func (Digit) event()      {}
 func (Line) event()       {}

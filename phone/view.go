@@ -37,6 +37,7 @@ type View struct {
 	Sent     string        // digits sent during the call, for a while after the last
 
 	Held, RemoteHeld bool // we hold them, they hold us; both may be
+	Secure           bool // nobody on the way can listen to the call
 	Pending          bool // a hold or its end was asked for and is not answered yet
 	Early            bool // the network is heard before the answer
 	Ring             bool // the bell is on
@@ -181,7 +182,7 @@ func (p *Phone) viewCall(v *View, c *call) {
 	if !c.sentUntil.IsZero() {
 		v.Sent = c.Sent
 	}
-	v.Early = c.Early
+	v.Early, v.Secure = c.Early, c.Secure
 	v.Held, v.RemoteHeld, v.Pending = c.held, c.remoteHold, c.pending
 	switch c.State {
 	case StateIncoming:
