@@ -30,6 +30,7 @@ const (
 	iconDot // a line that is ready
 	iconRing
 	iconWarning
+	iconLock // nobody on the way can listen
 )
 
 // outlinesOf draws the icons on a field of 24 by 24: M moves, L is a line, Q a curve with one control
@@ -55,6 +56,8 @@ var outlinesOf = [...]string{
 	iconDot:     "O12 12 7",
 	iconRing:    "O12 12 7 o12 12 4",
 	iconWarning: "M12 2 L23 21 L1 21 Z b11 8.5 2 6.5 b11 16.5 2 2",
+	iconLock: "B4 10.5 16 11.5 M6.2 10.5 L6.2 8 Q6.2 2 12 2 Q17.8 2 17.8 8 L17.8 10.5 L15.2 10.5 L15.2 8 Q15.2 4.6 12 4.6 Q8.8 4.6 8.8 8 L8.8 10.5 Z " +
+		"o12 15 1.8 b11.2 15 1.6 4",
 }
 
 // bitmapsOf are the icons for screens without shades, seven pixels high.
@@ -75,6 +78,7 @@ var bitmapsOf = [...]string{
 	iconDot:     ".......|..###..|.#####.|.#####.|.#####.|..###..|.......",
 	iconRing:    ".......|..###..|.#...#.|.#...#.|.#...#.|..###..|.......",
 	iconWarning: "...#...|..#.#..|..#.#..|.#.#.#.|.#...#.|#..#..#|#######",
+	iconLock:    "..###..|.#...#.|.#...#.|#######|###.###|###.###|#######",
 }
 
 type iconKey struct {

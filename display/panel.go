@@ -132,6 +132,9 @@ func (p *panel) call(v phone.View, state string, i icon, m mood) {
 func (p *panel) talking(v phone.View) {
 	p.call(v, "Connected", iconHandset, good)
 	p.clock = clock(v.Duration)
+	if v.Secure {
+		p.state, p.stateIcon = "Secure", iconLock
+	}
 	switch {
 	case v.Pending && v.Held:
 		p.state, p.stateIcon, p.mood = "Resuming", iconHold, wait
@@ -275,6 +278,7 @@ func statusIcons(v phone.View) (icons []icon) {
 		}
 	}
 	add(!v.Network, iconNetwork)
+	add(v.Secure && v.Showing == phone.ShowTalking, iconLock)
 	add(v.Held || v.RemoteHeld, iconHold)
 	add(v.Muted, iconMuted)
 	switch v.Path {

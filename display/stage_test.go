@@ -136,6 +136,8 @@ func (s *stage) command(f []string) {
 		s.step(phone.HoldDone{ID: phone.ID(number(1)), On: true})
 	case "they-hold":
 		s.step(phone.RemoteHold{ID: phone.ID(number(1)), On: true})
+	case "secured":
+		s.step(phone.Secured{ID: phone.ID(number(1)), On: true})
 	case "wait":
 		d, err := time.ParseDuration(arg(1))
 		if err != nil {

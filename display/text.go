@@ -192,6 +192,12 @@ func incoming(v phone.View, rows int) layout {
 // talking is a call, whoever holds whom.
 func talking(v phone.View, rows, cols int) layout {
 	l := layout{head: "Connected", right: clock(v.Duration), body: party(v), foot: below(v)}
+	if v.Secure {
+		l.head = secureWord
+		if l.foot == "" && (v.Muted || v.Pending || v.Held || v.RemoteHeld) { // the head says that
+			l.foot = secureWord
+		}
+	}
 	switch {
 	case v.Pending && v.Held:
 		l.head = "Resuming"
@@ -328,6 +334,9 @@ func below(v phone.View) string {
 	}
 	return pathName(v)
 }
+
+// secureWord stands in place of the word that all is well in a call that nobody on the way can listen to.
+const secureWord = "Secure"
 
 func pathName(v phone.View) string {
 	switch v.Path {

@@ -39,6 +39,7 @@ type parts struct {
 	answers   []sip.Answer // what the DNS said in an earlier run
 	profile   string       // -profile
 	random    io.Reader
+	keys      io.Reader // of randomness for the keys of voice, which a recording must not betray
 	record    *recorder
 	keeper    func(ctx context.Context, mail func(any)) keeper
 	password  func(config.Secret) // is told the admin password in force
@@ -86,7 +87,7 @@ func assemble(p parts) (*phoneSet, error) {
 	l.keeper = p.keeper(ctx, mail)
 	paint := newPainter(ctx, p.device.Screen, p.log)
 	l.draw = paint.draw
-	l.machines(p.random)
+	l.machines(p.random, p.keys)
 	go readKeys(p.device.Keys, mail, p.log)
 	return set, nil
 }
@@ -129,8 +130,8 @@ func newLoop(p parts) *loop {
 }
 
 // machines makes the machines, from the settings and the sockets the loop has by now.
-func (l *loop) machines(random io.Reader) {
-	l.random = random
+func (l *loop) machines(random, keys io.Reader) {
+	l.random, l.keyring = random, keys
 	l.keys = &keypad.Debouncer{}
 	l.brain = phone.New(phoneConfig(l.settings))
 	l.agent = sip.New(sipConfig(l.settings, l.addrs, l.sockets, random))

@@ -263,7 +263,7 @@ func (b *bench) newDesk(name, addr string, settings ...string) *desk {
 		tls:      b.trust,
 		resolver: transport.NewResolver([]netip.AddrPort{netip.MustParseAddrPort("10.0.0.53:53")}, p.host),
 		addrs:    addrs, route: func(netip.Addr) netip.Addr { return p.at() },
-		settings: s, random: rand.NewChaCha8(seed), password: func(config.Secret) {},
+		settings: s, random: rand.NewChaCha8(seed), keys: rand.NewChaCha8([32]byte{1}), password: func(config.Secret) {},
 		keeper: func(ctx context.Context, mail func(any)) keeper { p.shelf.mail = mail; return p.shelf },
 	})
 	if err != nil {

@@ -34,6 +34,9 @@ type conversation struct {
 	held    bool              // the far end holds us
 	via     string            // the server it went through, for the status
 	rtp     netip.AddrPort
+	to      string       // whom we called; "": they called us
+	leaked  media.Crypto // keys that went by signalling in clear
+	secure  bool         // the brain was told that nobody can listen
 }
 
 // do carries out one action of the brain.
@@ -104,6 +107,7 @@ func (l *loop) place(now time.Time, a phone.PlaceCall) {
 		return
 	}
 	l.count.placed++
+	c.to = a.To
 	l.sip(now, sip.Invite{ID: sip.ID(a.ID), Line: a.Line, To: a.To, Body: c.neg.Offer(false)})
 }
 
@@ -200,9 +204,15 @@ func (l *loop) converse(id phone.ID, line int) (*conversation, phone.Reason) {
 		l.log.Error("opening RTP ports", "call", id, "err", err)
 		return nil, phone.SoundFailed
 	}
+	via := l.agent.Via(sip.ID(id)) // of a call that came; of one to be placed only the server is known
+	if via == "" {
+		via = l.active(line)
+	}
 	local := localMedia(l.settings, line, l.session())
 	local.Addr, local.Port = ip, port
-	c := &conversation{line: line, neg: media.NewNegotiator(local), via: l.active(line), rtp: netip.AddrPortFrom(ip, port)}
+	encrypt(&local, l.settings, line, via)
+	local.Keys = l.keyring
+	c := &conversation{line: line, neg: media.NewNegotiator(local), via: via, rtp: netip.AddrPortFrom(ip, port)}
 	l.calls[id] = c
 	return c, phone.Reason{}
 }
@@ -241,6 +251,8 @@ func (l *loop) setDND(now time.Time, on bool) {
 func (l *loop) rerouted(id phone.ID) {
 	c := l.calls[id]
 	if c != nil && c.agreed {
+		l.via(id)
+		l.secured(id, c)
 		l.offerAgain(id, c)
 	}
 }

@@ -342,7 +342,7 @@ func (p demoPhone) start() (func(context.Context) error, error) {
 		log: p.log, board: b, device: device, net: transport.OS(), listenRTP: listenRTP,
 		resolver: transport.NewResolver([]netip.AddrPort{p.resolver}, transport.OS()), tls: p.tls, bind: p.addr,
 		addrs: []netip.Addr{p.addr}, route: func(netip.Addr) netip.Addr { return p.addr }, settings: settings,
-		random: rand.NewChaCha8(seed), password: front.setPassword,
+		random: rand.NewChaCha8(seed), keys: crand.Reader, password: front.setPassword,
 		keeper: func(ctx context.Context, mail func(any)) keeper { return newDisk(ctx, store, fetch, mail) },
 	})
 	if err != nil {

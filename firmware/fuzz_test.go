@@ -96,7 +96,7 @@ func newMill(t testing.TB, s config.Settings, addrs ...netip.Addr) *mill {
 	if l.sockets, err = l.rebind(s); err != nil {
 		t.Fatal(err)
 	}
-	l.machines(rand.NewChaCha8([32]byte{2}))
+	l.machines(rand.NewChaCha8([32]byte{2}), rand.NewChaCha8([32]byte{}))
 	m.step(begun{})
 	return m
 }

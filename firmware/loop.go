@@ -119,6 +119,7 @@ type loop struct {
 	trust    func(rule string)     // fetches the custom CAs anew and lets new connections believe them; never waits
 	names    func(config.Settings) // tells the resolver which name servers to ask; never waits
 	random   io.Reader
+	keyring  io.Reader // of the keys of voice
 	mac      string
 	built    time.Time // of this firmware: the wall clock cannot be earlier
 	banner   []string  // shown until the first key, a password made up at the start

@@ -74,6 +74,9 @@ func (l *loop) heard(now time.Time, ev sip.Event) {
 			l.tell(phone.Digit{ID: phone.ID(ev.ID), Digit: d})
 		}
 	case sip.Ended:
+		if l.calledInClear(now, phone.ID(ev.ID), ev) {
+			return
+		}
 		l.hush(phone.ID(ev.ID))
 		l.tell(phone.Ended{ID: phone.ID(ev.ID), Why: endReason(ev)})
 	case sip.Registration:
@@ -121,6 +124,7 @@ func (l *loop) incoming(now time.Time, ev sip.Incoming) {
 	if c.held {
 		l.tell(phone.RemoteHold{ID: id, On: true})
 	}
+	l.secured(id, c)
 }
 
 // progress passes on what happens before the answer. SDP in it is sound to listen to.
@@ -151,6 +155,7 @@ func (l *loop) early(id phone.ID, answer []byte) bool {
 	}
 	c.early, c.stream, c.agreed = &neg, stream, true
 	l.sound(id, c)
+	l.secured(id, c)
 	return true
 }
 
@@ -193,6 +198,7 @@ func (l *loop) adopt(id phone.ID, answer []byte) bool {
 	}
 	c.stream, c.agreed, c.early = stream, true, nil
 	l.sound(id, c)
+	l.secured(id, c)
 	l.remoteHold(id, c)
 	return true
 }
@@ -216,6 +222,7 @@ func (l *loop) reoffered(ev sip.Reoffer) {
 	c.theirs = true
 	if ev.Body == nil {
 		c.asked = true
+		c.neg.Renew() // whoever wants to hear our offer may be somebody new
 		l.queueSIP(sip.AnswerReinvite{ID: ev.ID, Code: 200, Body: c.neg.Offer(c.holding)})
 		return
 	}
@@ -228,6 +235,7 @@ func (l *loop) reoffered(ev sip.Reoffer) {
 	c.stream, c.agreed = stream, true
 	l.queueSIP(sip.AnswerReinvite{ID: ev.ID, Code: 200, Body: answer})
 	l.sound(id, c)
+	l.secured(id, c)
 	l.remoteHold(id, c)
 }
 

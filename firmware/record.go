@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"dialtone/config"
+	"dialtone/media"
 	"dialtone/provisioning"
 	"dialtone/sip"
 	"dialtone/web"
@@ -110,11 +111,14 @@ func (r *recorder) write(at time.Time, value any) error {
 	return err
 }
 
-// withoutSecrets is value without the passwords a profile or a rule brings.
+// withoutSecrets is value without the passwords a profile or a rule brings, and the keys of voice a message does.
 func withoutSecrets(value any) any {
 	switch in := value.(type) {
 	case fetched:
 		in.Rule, in.Data = provisioning.Redact(in.Rule), withoutPasswords(in.Data)
+		return in
+	case sip.Received:
+		in.Data = media.MaskKeys(in.Data)
 		return in
 	case command:
 		if in.Resync != nil {

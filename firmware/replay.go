@@ -80,7 +80,8 @@ func newReplay(r io.Reader, out io.Writer) (*loop, *tape, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	l.machines(rand.NewChaCha8([32]byte(h.Seed)))
+	// The keys of the recorded phone are not known, and nothing depends on them.
+	l.machines(rand.NewChaCha8([32]byte(h.Seed)), rand.NewChaCha8([32]byte{}))
 	return l, t, nil
 }
 

@@ -180,13 +180,22 @@ func (p *desk) wantReplay() {
 		p.Errorf("the replay does something else: %s", firstDifference(want, got))
 	}
 	for i := range min(len(w.sent), len(p.sent)) {
-		if !reflect.DeepEqual(w.sent[i], p.sent[i]) {
+		if !reflect.DeepEqual(masked(w.sent[i]), masked(p.sent[i])) {
 			p.Fatalf("message %d of the replay differs:\n%s\nwas\n%s", i, show(w.sent[i]), show(p.sent[i]))
 		}
 	}
 	if len(w.sent) != len(p.sent) || len(p.sent) < 3 {
 		p.Errorf("the replay sends %d messages, %d were sent", len(w.sent), len(p.sent))
 	}
+}
+
+// masked is an action without the keys of voice, which a replay does not know.
+func masked(a sip.NetAction) sip.NetAction {
+	if s, ok := a.(sip.Send); ok {
+		s.Data = media.MaskKeys(s.Data)
+		return s
+	}
+	return a
 }
 
 // TestReplay: what was recorded of a phone, replayed, sends the same messages byte for byte, shows the

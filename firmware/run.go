@@ -98,7 +98,7 @@ func run(ctx context.Context, opt options, stderr io.Writer) error {
 	set, err = assemble(parts{
 		log: log, board: b, device: device, net: transport.OS(), listenRTP: listenRTP, resolver: newResolver(opt.resolvers),
 		tls: clientTLS(roots), bind: opt.bind, addrs: addrs, route: routeTo(opt.bind), settings: settings,
-		answers: answers, profile: opt.profile, random: rand.NewChaCha8(seed), record: rec, password: front.setPassword, trust: trust,
+		answers: answers, profile: opt.profile, random: rand.NewChaCha8(seed), keys: crand.Reader, record: rec, password: front.setPassword, trust: trust,
 		keeper: func(ctx context.Context, mail func(any)) keeper { return newDisk(ctx, store, fetch, mail) },
 	})
 	if err != nil {

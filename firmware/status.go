@@ -75,7 +75,7 @@ func (l *loop) callStatus(now time.Time, c phone.Call) web.CallStatus {
 	out := web.CallStatus{
 		ID: web.CallID(int(c.ID)), Line: c.Line, Direction: "in", State: c.State.String(),
 		Peer: c.Peer, PeerName: c.Name, Reason: web.ReasonStatus{Title: c.Why.Title, Hint: c.Why.Hint},
-		Sent: c.Sent, Heard: c.Heard,
+		Sent: c.Sent, Heard: c.Heard, Secure: c.Secure,
 	}
 	if c.Out {
 		out.Direction = "out"
@@ -103,8 +103,8 @@ func rtpStatus(s media.Stats) web.RTPStatus {
 		s.MOSLQ = 0 // nothing to judge
 	}
 	return web.RTPStatus{
-		Local: s.Local, Remote: s.Remote, Codec: s.Codec, Ptime: s.PtimeMS,
-		TxPackets: s.TxPackets, RxPackets: s.RxPackets, RxLost: s.RxLost, RxLate: s.RxLate,
+		Local: s.Local, Remote: s.Remote, Codec: s.Codec, Ptime: s.PtimeMS, SRTP: s.SRTP, Suite: string(s.Suite),
+		TxPackets: s.TxPackets, RxPackets: s.RxPackets, RxLost: s.RxLost, RxLate: s.RxLate, RxForged: s.RxForged,
 		Concealed: web.Decimal(s.ConcealedMS), Jitter: web.Decimal(s.JitterMS), Buffer: web.Decimal(s.BufferMS),
 		RTT: web.Decimal(s.RTTMS), MOSLQ: web.Decimal(s.MOSLQ),
 	}

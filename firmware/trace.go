@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"dialtone/media"
 	"dialtone/sip"
 )
 
@@ -33,11 +34,12 @@ func (l *loop) traceOut(act sip.NetAction) {
 // Implementation constants.
 const maxTraced = 8 << 10 // bytes of a message in the log
 
-// redacted is a message without what answers a challenge: the digest of a password invites guessing.
+// redacted is a message without what answers a challenge, for the digest of a password invites guessing, and
+// without the keys of voice.
 func redacted(message []byte) string {
 	var out strings.Builder
 	hidden := false // the line before was, and this one may go on with it
-	for line := range strings.Lines(string(message[:min(len(message), maxTraced)])) {
+	for line := range strings.Lines(string(media.MaskKeys(message[:min(len(message), maxTraced)]))) {
 		if hidden && (line[0] == ' ' || line[0] == '\t') {
 			continue
 		}

@@ -298,8 +298,11 @@ func (w *witness) fuzzEvent(what, how byte) Event {
 	case 16:
 		return Answered{id}
 	case 17:
-		if how%3 == 0 {
+		switch how % 3 {
+		case 0:
 			return RemoteHold{id, on}
+		case 1:
+			return Secured{id, on}
 		}
 		return HoldDone{id, on, ok, []Reason{{}, NoReply}[how/4%2]}
 	case 18:

@@ -165,6 +165,10 @@ func (p *Phone) Step(now time.Time, ev Event) []Action {
 		p.answered(now, ev.ID)
 	case RemoteHold:
 		p.remoteHold(now, ev)
+	case Secured:
+		if c := p.find(ev.ID); c != nil {
+			c.Secure = ev.On
+		}
 	case HoldDone:
 		p.holdDone(now, ev)
 	case Ended:

@@ -221,6 +221,8 @@ func (k *talk) command(f []string) {
 		k.step(Answered{id()})
 	case "remote-hold":
 		k.step(RemoteHold{id(), arg(2) == "on"})
+	case "secured":
+		k.step(Secured{id(), arg(2) == "on"})
 	case "hold-done":
 		done := HoldDone{ID: id(), On: arg(2) == "on", OK: arg(3) == ""}
 		if arg(3) != "refused" {

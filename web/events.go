@@ -278,7 +278,7 @@ func steadyStatus(s Status) Status {
 	for i := range s.Calls {
 		c := &s.Calls[i]
 		c.Duration = 0
-		c.RTP = RTPStatus{Local: c.RTP.Local, Remote: c.RTP.Remote, Codec: c.RTP.Codec, Ptime: c.RTP.Ptime, SRTP: c.RTP.SRTP}
+		c.RTP = RTPStatus{Local: c.RTP.Local, Remote: c.RTP.Remote, Codec: c.RTP.Codec, Ptime: c.RTP.Ptime, SRTP: c.RTP.SRTP, Suite: c.RTP.Suite}
 	}
 	return s
 }

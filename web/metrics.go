@@ -153,6 +153,7 @@ func (x *exposition) calls(calls []CallStatus) {
 	total("dialtone_rtp_rx_packets", "RTP packets received.", func(r RTPStatus) uint64 { return r.RxPackets })
 	total("dialtone_rtp_rx_lost_packets", "RTP packets that never came.", func(r RTPStatus) uint64 { return r.RxLost })
 	total("dialtone_rtp_rx_late_packets", "RTP packets that came too late to be played.", func(r RTPStatus) uint64 { return r.RxLate })
+	total("dialtone_rtp_rx_forged_packets", "Packets that were not of the keys agreed on.", func(r RTPStatus) uint64 { return r.RxForged })
 	gauge := func(name, unit, help string, value func(RTPStatus) Decimal) {
 		x.family(name, "gauge", unit, help)
 		for _, c := range calls {

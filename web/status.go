@@ -122,6 +122,7 @@ type CallStatus struct {
 	Sent      string       `json:"dtmf_sent"`  // digits sent during the call
 	Heard     string       `json:"dtmf_heard"` // digits the far end sent
 	Reason    ReasonStatus `json:"reason"`     // why it ended
+	Secure    bool         `json:"secure"`     // nobody on the way can listen: voice and signalling are encrypted
 	RTP       RTPStatus    `json:"rtp"`
 }
 
@@ -138,10 +139,12 @@ type RTPStatus struct {
 	Codec     string  `json:"codec"`
 	Ptime     int     `json:"ptime_ms"`
 	SRTP      bool    `json:"srtp"`
+	Suite     string  `json:"suite"` // that protects the voice, empty without SRTP
 	TxPackets uint64  `json:"tx_packets"`
 	RxPackets uint64  `json:"rx_packets"`
 	RxLost    uint64  `json:"rx_lost"`
 	RxLate    uint64  `json:"rx_late"`
+	RxForged  uint64  `json:"rx_forged"` // packets that were not of the keys agreed on
 	Concealed Decimal `json:"concealed_ms"`
 	Jitter    Decimal `json:"jitter_ms"`
 	Buffer    Decimal `json:"buffer_ms"`

@@ -10,7 +10,7 @@ import (
 )
 
 // contract is the JSON people script against; the example of the contract with our test call and what was
-// added since (cause, legs and event of a line, what else is known of its servers, dtmf_sent, dtmf_heard, handset). A change
+// added since (cause, legs and event of a line, what else is known of its servers, dtmf_sent, dtmf_heard, secure, suite, rx_forged, handset). A change
 // here that is not an addition breaks them.
 const contract = `{
  "phone":{"version":"0.1.0","board":"sim","mac":"02:00:00:00:00:01","uptime_s":12.3,"clock_ok":true},
@@ -21,9 +21,9 @@ const contract = `{
    "legs":[{"leg":"primary","domain":"example.test","state":"registered","cause":"","active":"udp:127.0.0.11:5060","in_use":true,"expires_s":41,"refresh_s":31}],
    "event":"registered at udp:127.0.0.11:5060 for 50s","event_s":9}],
  "calls":[{"id":"c1","line":1,"direction":"out","state":"connected","peer":"1002","peer_name":"","via":"udp:127.0.0.11:5060","duration_s":3.2,"dtmf_sent":"","dtmf_heard":"",
-   "reason":{"title":"","hint":""},
-   "rtp":{"local":"127.0.0.1:16384","remote":"127.0.0.21:4000","codec":"PCMU","ptime_ms":20,"srtp":false,"tx_packets":160,"rx_packets":158,
-     "rx_lost":0,"rx_late":0,"concealed_ms":0,"jitter_ms":0.4,"buffer_ms":20,"rtt_ms":1,"mos_lq":4.4}}],
+   "reason":{"title":"","hint":""},"secure":false,
+   "rtp":{"local":"127.0.0.1:16384","remote":"127.0.0.21:4000","codec":"PCMU","ptime_ms":20,"srtp":false,"suite":"","tx_packets":160,"rx_packets":158,
+     "rx_lost":0,"rx_late":0,"rx_forged":0,"concealed_ms":0,"jitter_ms":0.4,"buffer_ms":20,"rtt_ms":1,"mos_lq":4.4}}],
  "provisioning":{"last":"2026-11-22T12:00:00Z","result":"ok","rule":"http://server/phone.xml","error":"","next_s":3588},
  "handset":{"lifted":true,"path":"handset","muted":false,"volume":6,"ring":false,"soft":["Hold","End","",""],"lamps":{"line1":{"color":"red","pattern":"solid"}}}}`
 
