@@ -30,7 +30,7 @@ const (
 	iconDot // a line that is ready
 	iconRing
 	iconWarning
-	iconLock // nobody on the way can listen
+	iconLock // encrypted, as were the keys
 )
 
 // outlinesOf draws the icons on a field of 24 by 24: M moves, L is a line, Q a curve with one control

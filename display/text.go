@@ -335,7 +335,7 @@ func below(v phone.View) string {
 	return pathName(v)
 }
 
-// secureWord stands in place of the word that all is well in a call that nobody on the way can listen to.
+// secureWord stands in place of the word that all is well in an encrypted call.
 const secureWord = "Secure"
 
 func pathName(v phone.View) string {

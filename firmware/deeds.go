@@ -36,7 +36,7 @@ type conversation struct {
 	rtp     netip.AddrPort
 	to      string       // whom we called; "": they called us
 	leaked  media.Crypto // keys that went by signalling in clear
-	secure  bool         // the brain was told that nobody can listen
+	secure  bool         // as the brain was told
 }
 
 // do carries out one action of the brain.

@@ -35,7 +35,7 @@ func encrypt(local *media.Local, s config.Settings, line int, via string) {
 // overTLS tells whether "tls:192.0.2.1:5061" is encrypted signalling.
 func overTLS(via string) bool { return strings.HasPrefix(via, "tls:") }
 
-// secured tells the brain when a call became one nobody on the way can listen to, or is none any more. Keys that
+// secured tells the brain when a call became secure between here and the server, or is so no longer. Keys that
 // went by signalling in clear protect from nobody who heard them, whatever way it takes later.
 func (l *loop) secured(id phone.ID, c *conversation) {
 	keys := c.stream.Crypto

@@ -43,7 +43,7 @@ type Call struct {
 	Muted, Early bool
 	Sent         string // digits the user sent during the call, the last ones if they are many
 	Heard        string // digits the other side sent, likewise
-	Secure       bool   // nobody on the way can listen: see Secured
+	Secure       bool   // voice and its keys are encrypted: see Secured
 	Why          Reason // why it ended; zero before
 }
 
@@ -140,8 +140,8 @@ type (
 		ID ID
 		On bool
 	}
-	// Secured says that nobody on the way can listen any more, or that somebody may: the voice is encrypted,
-	// and its keys were as well when they were agreed on.
+	// Secured says whether nobody between the phone and its phone system can listen: the voice is encrypted, and
+	// its keys were as well when they were agreed on.
 	Secured struct {
 		ID ID
 		On bool

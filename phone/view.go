@@ -37,7 +37,7 @@ type View struct {
 	Sent     string        // digits sent during the call, for a while after the last
 
 	Held, RemoteHeld bool // we hold them, they hold us; both may be
-	Secure           bool // nobody on the way can listen to the call
+	Secure           bool // voice and its keys are encrypted on their way to the phone system
 	Pending          bool // a hold or its end was asked for and is not answered yet
 	Early            bool // the network is heard before the answer
 	Ring             bool // the bell is on

@@ -122,7 +122,7 @@ type CallStatus struct {
 	Sent      string       `json:"dtmf_sent"`  // digits sent during the call
 	Heard     string       `json:"dtmf_heard"` // digits the far end sent
 	Reason    ReasonStatus `json:"reason"`     // why it ended
-	Secure    bool         `json:"secure"`     // nobody on the way can listen: voice and signalling are encrypted
+	Secure    bool         `json:"secure"`     // voice is encrypted, and the signalling that carried its keys
 	RTP       RTPStatus    `json:"rtp"`
 }
 
