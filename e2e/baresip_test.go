@@ -27,6 +27,7 @@ type baresipOptions struct {
 	ptime     int    // milliseconds, default 20
 	plays     string // WAV; default lab's noise
 	ipv6      bool
+	mediaenc  string      // srtp (offered), srtp-mand (demanded); default: none
 	extra     string      // more configuration lines
 	dns       *nameServer // default the network's
 	registrar *kamailio   // where it is to register, default the network's proxy
@@ -100,6 +101,9 @@ func startBaresip(t testing.TB, o baresipOptions) *baresip {
 	if o.plays == "" {
 		o.plays = lab.noise(t, pcmu)
 	}
+	if o.mediaenc != "" {
+		o.extra += "\nmodule srtp.so"
+	}
 	config := fmt.Sprintf(baresipConfig, listen, lab.ca.path(), b.addr, o.dns.addr, o.plays,
 		fmt.Sprintf("%d-%d", low, high), b.dir, control, baresipModules(t), o.extra)
 	param, codec := ";transport=udp", "pcmu/8000/1"
@@ -112,6 +116,9 @@ func startBaresip(t testing.TB, o baresipOptions) *baresip {
 	account := fmt.Sprintf("<sip:%s@%s%s>;auth_pass=%s;regint=60;audio_codecs=%s", b.user, o.domain, param, password(b.user), codec)
 	if !o.manual {
 		account += ";answermode=auto"
+	}
+	if o.mediaenc != "" {
+		account += ";mediaenc=" + o.mediaenc
 	}
 	if o.ptime != 0 {
 		account += ";ptime=" + strconv.Itoa(o.ptime)

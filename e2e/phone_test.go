@@ -86,8 +86,12 @@ type call struct {
 	Heard                           string  `json:"dtmf_heard"`
 	Duration                        float64 `json:"duration_s"`
 	Reason                          struct{ Title, Hint string }
+	Secure                          bool
 	RTP                             struct {
 		Local, Remote, Codec string
+		SRTP                 bool
+		Suite                string
+		Forged               int `json:"rx_forged"`
 		Ptime                int `json:"ptime_ms"`
 		Tx                   int `json:"tx_packets"`
 		Rx                   int `json:"rx_packets"`

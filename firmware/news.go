@@ -74,7 +74,7 @@ func (l *loop) heard(now time.Time, ev sip.Event) {
 			l.tell(phone.Digit{ID: phone.ID(ev.ID), Digit: d})
 		}
 	case sip.Ended:
-		if l.calledInClear(now, phone.ID(ev.ID), ev) {
+		if l.calledAgain(now, phone.ID(ev.ID), ev) {
 			return
 		}
 		l.hush(phone.ID(ev.ID))

@@ -49,18 +49,17 @@ func (l *loop) secured(id phone.ID, c *conversation) {
 	}
 }
 
-// calledInClear places a call again that was refused for the encryption we asked for, where that is an option: with
-// an offer in clear, as the same call for the user. It tells whether it did.
-func (l *loop) calledInClear(now time.Time, id phone.ID, ev sip.Ended) bool {
+// calledAgain places a call again that was refused perhaps for what we offered of encryption: with another offer, and
+// as the same call for the user. It tells whether it did.
+func (l *loop) calledAgain(now time.Time, id phone.ID, ev sip.Ended) bool {
 	c := l.calls[id]
 	if c == nil || c.to == "" || !ev.Remote || ev.Code != 488 && ev.Code != 606 {
 		return false
 	}
-	c.neg.Withdraw()
-	if !c.neg.InClear() {
+	if !c.neg.Refused() {
 		return false
 	}
-	l.decide(now, fmt.Sprintf("call %d: refused with %d, called again without encryption", id, ev.Code))
+	l.decide(now, fmt.Sprintf("call %d: refused with %d, called again with another offer of encryption", id, ev.Code))
 	c.early, c.agreed, c.stream = nil, false, media.Stream{}
 	l.queueSIP(sip.Invite{ID: ev.ID, Line: c.line, To: c.to, Body: c.neg.Offer(false)})
 	return true

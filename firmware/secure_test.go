@@ -60,9 +60,9 @@ func TestEncryptBySettings(t *testing.T) {
 	}
 }
 
-// Encryption is an option, and the far end refuses what asks for it: the call goes out once more in clear, and the
-// user sees one call. Where it is required, the refusal is the end.
-func TestCalledAgainInClear(t *testing.T) {
+// Encryption is an option, and the far end refuses what asks for it: the call goes out once more in clear, or by
+// RTP/SAVP if RTP/AVP was refused, and the user sees one call. Where it is required, the refusal is the end.
+func TestCalledAgain(t *testing.T) {
 	inBench(t, func(b *bench) {
 		p, f := b.registered("Secure_Call_Setting=Yes"), b.server
 		p.do(web.Call{To: "1002"})
@@ -99,6 +99,28 @@ func TestCalledAgainInClear(t *testing.T) {
 		if c := p.status().Calls; len(c) != 1 || c[0].State != "ended" || c[0].Reason.Title != "No common codec" {
 			t.Errorf("twice refused the call is %+v", c)
 		}
+		home(p)
+	})
+	inBench(t, func(b *bench) {
+		p, f := b.registered(), b.server
+		p.do(web.Call{To: "1002"})
+		invite := f.want("a call is placed", "INVITE")
+		if got := offerShape(invite.body); got != "RTP/AVP AES_CM_128_HMAC_SHA1_80 AES_CM_128_HMAC_SHA1_32" {
+			t.Errorf("offered %s", got)
+		}
+		f.answer(invite, 606)
+		second := f.want("it is placed again", "INVITE")
+		if got := offerShape(second.body); got != "RTP/SAVP AES_CM_128_HMAC_SHA1_80 AES_CM_128_HMAC_SHA1_32" {
+			t.Errorf("offered %s", got)
+		}
+		f.answer(second, 200, strings.Replace(f.sdp("sendrecv"), "RTP/AVP 0 8 101\r\n", "RTP/SAVP 0 8 101\r\n"+lineA, 1))
+		f.want("the answer is acknowledged", "ACK")
+		b.after(time.Second)
+		if c := p.status().Calls[0]; !c.RTP.SRTP || c.State != "connected" {
+			t.Errorf("the call is %+v", c)
+		}
+		p.press("end")
+		f.answer(f.want("hanging up", "BYE"), 200)
 		home(p)
 	})
 	inBench(t, func(b *bench) {

@@ -85,6 +85,7 @@ type Negotiator struct {
 	timing  string // of the t= line
 	secured secured
 	anew    bool // the next offer is like a first one
+	refused bool // our first offer was, and the next one is another
 	clear   bool // our offers ask for no encryption
 
 	last    []byte // the description sent last, without its version

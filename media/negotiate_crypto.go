@@ -19,13 +19,15 @@ type secured struct {
 // changed to somebody who counts packets from the beginning.
 func (n *Negotiator) Renew() { n.anew = true }
 
-// InClear lets offers to come ask for no encryption, because the one withdrawn was refused for it. It says
-// whether that changes anything: not where nothing was asked for, or encryption is required.
-func (n *Negotiator) InClear() bool {
-	if n.local.Secure != SecureOptional || n.clear {
+// Refused withdraws a first offer that was not taken, and says whether another one is worth a try, once and where
+// encryption is an option: who refused RTP/AVP may demand RTP/SAVP, who refused that has no encryption.
+func (n *Negotiator) Refused() bool {
+	n.Withdraw()
+	if n.local.Secure != SecureOptional || n.refused || n.agreed {
 		return false
 	}
-	n.clear = true
+	n.refused = true
+	n.clear, n.local.SAVP = n.local.SAVP, true
 	return true
 }
 

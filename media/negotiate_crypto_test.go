@@ -267,19 +267,29 @@ func TestClearStaysClear(t *testing.T) {
 	}
 }
 
-func TestInClear(t *testing.T) {
-	for mode, want := range map[Secure]string{never: "RTP/AVP", optional: "RTP/AVP", required: "RTP/SAVP 1:AES_CM_128_HMAC_SHA1_80 2:AES_CM_128_HMAC_SHA1_32"} {
-		n := secureNegotiator(mode, 7)
+func TestRefused(t *testing.T) {
+	const savp = "RTP/SAVP 1:AES_CM_128_HMAC_SHA1_80 2:AES_CM_128_HMAC_SHA1_32"
+	for _, tt := range []struct {
+		mode  Secure
+		asked bool
+		want  string
+	}{{never, false, "RTP/AVP"}, {optional, false, savp}, {optional, true, "RTP/AVP"}, {required, false, savp}} {
+		n := secureNegotiator(tt.mode, 7)
+		n.local.SAVP = tt.asked
 		n.Offer(false)
-		n.Withdraw()
-		if changed := n.InClear(); changed != (mode == optional) {
-			t.Errorf("mode %d: in clear %t", mode, changed)
+		if again := n.Refused(); again != (tt.mode == optional) {
+			t.Errorf("mode %d: another offer %t", tt.mode, again)
 		}
-		if n.InClear() {
-			t.Errorf("mode %d: in clear twice", mode)
+		if got := shape(n.Offer(false)); got != tt.want {
+			t.Errorf("mode %d: then it offers %s", tt.mode, got)
 		}
-		if got := shape(n.Offer(false)); got != want {
-			t.Errorf("mode %d: in clear it offers %s", mode, got)
+		if n.Refused() {
+			t.Errorf("mode %d: a third offer", tt.mode)
 		}
+	}
+	n := secureNegotiator(optional, 7)
+	n.Offer(false)
+	if _, err := n.Accept(offerOf("m=audio 4000 RTP/AVP 0")); err != nil || n.Refused() {
+		t.Error("a session that is agreed on is offered otherwise", err)
 	}
 }

@@ -156,6 +156,7 @@ func describe(s Stream) string {
 func FuzzSDP(f *testing.F) {
 	f.Add(offerOf("m=audio 4000 RTP/AVP 0 8 101", "a=rtpmap:101 telephone-event/8000", "a=ptime:30", "a=sendonly"), false)
 	f.Add(offerOf("m=video 0 RTP/AVP 31", "m=audio 4000/2 RTP/AVP 96", "c=IN IP4 0.0.0.0", "a=rtpmap:96 PCMA/8000", "a=rtcp:9 IN IP4 1.2.3.4"), true)
+	f.Add(offerOf("m=audio 4000 RTP/SAVP 0", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:"+testKey(AES128SHA80, 'k'), "m=audio 4002 RTP/AVP 8"), false)
 	f.Add([]byte("v=0\no=- 1 1 IN IP6 ::1\nc=IN IP6 ::1\nt=1 2\nm=audio 9 RTP/AVP 0\n"), true)
 	f.Fuzz(func(t *testing.T, b []byte, hold bool) {
 		n := testNegotiator(nil)
@@ -165,6 +166,11 @@ func FuzzSDP(f *testing.F) {
 				t.Errorf("a refused answer changed the session:\n%s\n%s", before, again)
 			}
 			n.Withdraw()
+		}
+		if answer, s, err := secureNegotiator(optional, 1).Answer(b); err == nil {
+			if shape := shape(answer); (s.Crypto.Suite != "") != strings.Contains(shape, "AE") || strings.HasPrefix(shape, protoSRTP) && s.Crypto.Suite == "" {
+				t.Errorf("%q is agreed on, and answered %s", s.Crypto.Suite, shape)
+			}
 		}
 		answer, s, err := n.Answer(b)
 		if err != nil {
