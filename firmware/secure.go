@@ -11,7 +11,7 @@ import (
 	"dialtone/sip"
 )
 
-// How the settings decide whether voice is encrypted, and what is shown of it (reference E.3, docs/security.md).
+// How the settings decide whether voice is encrypted, and what is shown of it (reference E.3, docs/encryption.md).
 
 // encrypt says what a line wants of a call that goes by via. Strict ties voice to the signalling: both are
 // encrypted, or none.

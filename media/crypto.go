@@ -160,7 +160,7 @@ func parseCrypto(arg string) (c cryptoLine, why string) {
 	}
 	spec, ok := Suite(f[1]).spec()
 	if !ok {
-		return c, fmt.Sprintf("the suite %.40q is not known here", f[1])
+		return c, "the suite " + nameOnly(f[1]) + " is not known here"
 	}
 	key, why := parseKey(f[2], spec)
 	if why != "" {
@@ -248,7 +248,18 @@ func sessionParameter(p string) (why string) {
 	case strings.EqualFold(p, "UNENCRYPTED_SRTP"), strings.EqualFold(p, "UNENCRYPTED_SRTCP"), strings.EqualFold(p, "UNAUTHENTICATED_SRTP"):
 		return "a=crypto: asks for " + strings.ToLower(strings.ReplaceAll(p, "_", " "))
 	}
-	return fmt.Sprintf("the parameter %.20q of a=crypto: is not known here", name)
+	return "the parameter " + nameOnly(name) + " of a=crypto: is not known here"
+}
+
+// nameOnly is a word of an a=crypto: line that may be shown: the names of suites and parameters have no small letters,
+// what has some may be a key in the wrong place.
+func nameOnly(word string) string {
+	for i := range len(word) {
+		if c := word[i]; c != '_' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') {
+			return "of that name"
+		}
+	}
+	return fmt.Sprintf("%.40q", word)
 }
 
 // MaskKeys is a message with the keys of its a=crypto: lines replaced by text of the same length and shape: it

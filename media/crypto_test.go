@@ -57,7 +57,8 @@ func TestCryptoLines(t *testing.T) {
 		{"1 AES_CM_128_HMAC_SHA1_80 inline:" + key + " UNAUTHENTICATED_SRTP", "unauthenticated srtp"},
 		{"1 AES_CM_128_HMAC_SHA1_80 inline:" + key + " KDR=20", `"KDR"`},
 		{"1 AES_CM_128_HMAC_SHA1_80 inline:" + key + " FEC_ORDER=FEC_SRTP", `"FEC_ORDER"`},
-		{"1 AES_CM_128_HMAC_SHA1_80 inline:" + key + " later=1", `"later"`},
+		{"1 AES_CM_128_HMAC_SHA1_80 inline:" + key + " later=1", "of that name"},
+		{"1 inline:" + key + " AES_CM_128_HMAC_SHA1_80", "the suite of that name"},
 	} {
 		c, why := parseCrypto(tt.arg)
 		got := why
@@ -152,6 +153,8 @@ func FuzzCrypto(f *testing.F) {
 	f.Add("1 AES_CM_128_HMAC_SHA1_80 inline:" + key + "|2^31|1:4 WSH=64")
 	f.Add("2 AEAD_AES_256_GCM inline:" + testKey(AES256GCM, 'x'))
 	f.Add("1 AES_CM_128_HMAC_SHA1_32 inline:" + key + ";inline:" + key + " UNENCRYPTED_SRTP KDR=3")
+	f.Add("1 inline:" + key + " AES_CM_128_HMAC_SHA1_32 " + key)
+	f.Add("1 AES_CM_128_HMAC_SHA1_32 inline:" + key + " " + key + "=1")
 	f.Fuzz(func(t *testing.T, arg string) {
 		c, why := parseCrypto(arg)
 		if why != "" {
