@@ -102,15 +102,16 @@ func TestKeysAreNotPrinted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := string(raw)
+	var all strings.Builder
+	all.WriteString(string(raw))
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q", "%d"} {
-		all += fmt.Sprintf(verb, k) + fmt.Sprintf(verb, st) + fmt.Sprintf(verb, &st)
+		all.WriteString(fmt.Sprintf(verb, k) + fmt.Sprintf(verb, st) + fmt.Sprintf(verb, &st))
 	}
-	all += fmt.Sprintf("%v %+v %#v", hidden{st}, hidden{st}, hidden{st})
+	all.WriteString(fmt.Sprintf("%v %+v %#v", hidden{st}, hidden{st}, hidden{st}))
 	_, why := parseCrypto("1 AES_CM_128_HMAC_SHA1_80 inline:" + secret)
-	all += why
-	if strings.Contains(all, "s3cret") || strings.Contains(all, fmt.Sprintf("%x", secret)) {
-		t.Errorf("a key is printed: …%.200s", all[max(0, strings.Index(all, "s3cret")-100):])
+	all.WriteString(why)
+	if strings.Contains(all.String(), "s3cret") || strings.Contains(all.String(), fmt.Sprintf("%x", secret)) {
+		t.Errorf("a key is printed: …%.200s", all.String()[max(0, strings.Index(all.String(), "s3cret")-100):])
 	}
 	if fmt.Sprint(k) != "(key)" || fmt.Sprint(Key{}) != "" {
 		t.Errorf("keys are printed as %v and %v", k, Key{})

@@ -20,11 +20,12 @@ func shape(description []byte) string {
 	if proto == nil {
 		return ""
 	}
-	out := string(proto[1])
+	var out strings.Builder
+	out.WriteString(string(proto[1]))
 	for _, m := range regexp.MustCompile(`a=crypto:(\S+) (\S+) `).FindAllSubmatch(description, -1) {
-		out += fmt.Sprintf(" %s:%s", m[1], m[2])
+		out.WriteString(fmt.Sprintf(" %s:%s", m[1], m[2]))
 	}
-	return out
+	return out.String()
 }
 
 // keysOf are the keys in a description.

@@ -75,3 +75,38 @@ func TestEventsAreRecorded(t *testing.T) {
 		}
 	}
 }
+
+// A call is secure when it is said to be, whatever state it is in, and each for itself.
+func TestSecured(t *testing.T) {
+	p := New(Config{Lines: []LineConfig{{Number: 1, User: "1001", Enabled: true, MakeCallWithoutReg: true}}, CallWaiting: true})
+	now := time.Unix(1e9, 0)
+	step := func(events ...Event) {
+		for _, ev := range events {
+			now = now.Add(time.Second)
+			p.Step(now, ev)
+		}
+	}
+	secure := func(want bool, sentence string) {
+		t.Helper()
+		if v := p.View(); v.Secure != want {
+			t.Errorf("%s: the view shows %t", sentence, v.Secure)
+		}
+	}
+	step(Secured{2, true}, Incoming{ID: 2, Line: 1, Peer: "1002"})
+	secure(false, "before there was a call")
+	step(Secured{2, true}, AnswerCall{2})
+	secure(true, "agreed while it rang")
+	step(HoldCall{2}, HoldDone{ID: 2, On: true, OK: true})
+	secure(true, "on hold")
+	step(Incoming{ID: 4, Line: 1, Peer: "1003"}, AnswerCall{4})
+	secure(false, "another call")
+	if calls := p.Calls(); len(calls) != 2 || !calls[0].Secure || calls[1].Secure {
+		t.Errorf("the calls are %+v", calls)
+	}
+	step(Secured{4, true}, Secured{4, false})
+	secure(false, "in clear again")
+	step(EndCall{4})
+	if v := p.View(); v.Peer != "1002" || !v.Secure {
+		t.Errorf("back in the first call: %+v", v)
+	}
+}
