@@ -325,6 +325,9 @@ func TestStartRefusesKeysThatDoNotFit(t *testing.T) {
 }
 
 func TestSecureWayAllocatesNothing(t *testing.T) {
+	if underRace {
+		t.Skip("a sync.Pool forgets at random under the race detector")
+	}
 	for _, suite := range []Suite{"", AES128SHA80, AES128SHA32, AES256GCM} {
 		packet := newSecurePacket(t, suite)
 		packet()

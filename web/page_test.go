@@ -28,6 +28,15 @@ func TestStartPage(t *testing.T) {
 			t.Errorf("%s shows what it must not", path)
 		}
 	}
+	call := &d.phone.status.Calls[0]
+	call.RTP.SRTP, call.RTP.Suite = true, "AEAD_AES_256_GCM"
+	if text := d.want("keys by UDP", d.send("GET", "/state", ""), http.StatusOK, "SRTP AEAD_AES_256_GCM, keys sent in clear"); strings.Contains(text, "secure</span>") {
+		t.Error("they are called secure")
+	}
+	call.Secure = true
+	if text := d.want("keys by TLS", d.send("GET", "/state", ""), http.StatusOK, "🔒 secure</span>"); strings.Contains(text, "in clear") {
+		t.Error("they are called sent in clear")
+	}
 	d.phone.status = Status{}
 	d.want("an empty phone has a page too", d.send("GET", "/", ""), http.StatusOK, "No line is set up")
 	d.wantError("a page that is not there", d.send("GET", "/none", ""), http.StatusNotFound, "nothing at /none")
