@@ -9,6 +9,7 @@ import (
 
 // checks are the invariants of an outage, looked at after every step.
 type checks struct {
+	legs     legChecks
 	begun    ID
 	calls    map[ID]*callInfo
 	hops     map[string]Flow // of every request, by branch and method
@@ -91,6 +92,7 @@ func (k *checks) step(w *world) {
 			k.notStuck(w, l)
 		}
 	}
+	k.legs.step(w)
 }
 
 // look sees to it that the checks are made even where nothing happens any more.

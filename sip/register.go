@@ -438,7 +438,7 @@ func (r *registration) success(now time.Time, t *registerTry, resp *sipmsg.Respo
 			l.doubt(now, o.tx) // which may end this and others
 		}
 	}
-	if r.standby && r.toUse {
+	if r.standby && (r.toUse || l.isDown(l.binding)) {
 		l.settleOn(now, r.fixed)
 	} else if before.Host != "" && (t.home || late) {
 		l.settleOn(now, t.server)
@@ -448,12 +448,15 @@ func (r *registration) success(now time.Time, t *registerTry, resp *sipmsg.Respo
 	} else if before.Host != "" && l.servers.Rank(old) < 0 && !old.same(t.server) {
 		r.unbind(now, old, before, known) // it is no longer listed, and nobody goes back there
 	} else if !r.standby && !l.binding.same(t.server) {
-		if e, ok := l.servers.Entry(l.binding); !ok || !e.Up {
-			l.settleOn(now, t.server)
+		if e, ok := l.servers.Entry(l.binding); !ok || !e.Up || l.isDown(t.server) {
+			l.settleOn(now, t.server) // it was asked when none was up, and it has taken us: no better proof
 		}
 		r.agree(now)
 	} else if !r.standby && before.Host != "" && !old.same(t.server) {
 		r.unbind(now, old, before, known) // the line has moved along, and the old server lives
+	}
+	if l.ln.cfg.HotStandby && !old.same(t.server) {
+		l.standBy(now) // one that stood where this one is now has its place where this one was
 	}
 	if !moved {
 		r.corrections = 0

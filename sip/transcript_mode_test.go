@@ -62,7 +62,7 @@ func (s *stage) actOnOpen(n Open) {
 
 // actOnPing lets a peer answer the ping of a connection.
 func (s *stage) actOnPing(f Flow) {
-	if name, _, _ := strings.Cut(s.who(f), "/"); s.modes[name] == "up" {
+	if name, _, _ := strings.Cut(s.who(f), "/"); s.modes[name] == "up" || s.modes[name] == "busy" {
 		s.acts = append(s.acts, func() { s.step(Received{f, []byte("\r\n")}) })
 	}
 }
