@@ -234,7 +234,7 @@ func (w *watch) options(now time.Time, pace time.Duration) {
 		w.verdictAt = now.Add(max(returnTime, l.patience(w.server)))
 	case w.server.Transport.reliable():
 		e, _ := l.servers.Entry(w.server)
-		w.verdictAt = latest(now.Add(pongTime), w.since.Add(min(max(watchPatience, watchFactor*e.slow), watchLongest)))
+		w.verdictAt = latest(now.Add(pongTime), w.since.Add(min(max(watchPatience, watchFactor*e.slow), w.longest())))
 	default:
 		w.verdictAt = now.Add(pace * time.Duration(max(1, l.servers.Enough(w.server)-w.unheard)))
 	}
@@ -278,6 +278,9 @@ func (w *watch) dead(now time.Time) {
 	}
 	if f := l.ln.a.flowKeys[flowKey{l.ln, w.server.Transport, w.server.Addr, w.server.TLSName}]; f != nil && f.state == flowOpening {
 		cause = f.unopened(silence)
+	}
+	if w.renews(now) {
+		return
 	}
 	w.giveUp(now)
 	f := l.flowOf(w.server)

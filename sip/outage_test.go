@@ -232,7 +232,7 @@ func (k *checks) left(w *world) {
 
 // TestOutageOnce plays worlds that once broke an invariant.
 func TestOutageOnce(t *testing.T) {
-	for _, s := range []uint64{2844, 3370, 3830, 4446, 4807, 5360, 8125, 10935, 11400, 17270, 17377, 20399, 20827, 21534, 24044, 27939} {
+	for _, s := range []uint64{112, 128, 900, 1405, 2523, 2844, 3370, 3830, 4446, 4631, 4807, 5360, 6102, 8125, 10935, 11400, 17270, 17377, 19437, 20399, 20827, 21534, 24044, 27939} {
 		if w := play(s, false); len(w.bad) > 0 {
 			t.Errorf("seed %d: %s", s, w.bad[0])
 		}
