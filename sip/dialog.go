@@ -204,6 +204,13 @@ func (d *dialog) way(now time.Time) (Server, []sipmsg.Uri) {
 	return Server{Name: next.Host, Addr: netip.AddrPortFrom(addr, port), Transport: t, TLSName: addr.String()}, rest
 }
 
+// trusts tells whether credentials may go to where a request goes: to a server of the line, or on a way that such
+// servers have laid. The far end's own Contact is neither.
+func (d *dialog) trusts(s Server, routes []sipmsg.Uri) bool {
+	listed := func(l *leg) bool { return l.lists(s.Addr.Addr().Unmap()) }
+	return len(routes) > 0 || slices.ContainsFunc(d.leg.ln.legs(), listed)
+}
+
 // beyond is what a route set holds behind its first hop. A proxy that takes a call from one transport to another is in
 // it twice (RFC 5658; some mark both entries with "r2"), and both lead to the same dead host.
 func beyond(routes []sipmsg.Uri) []sipmsg.Uri {
