@@ -152,6 +152,7 @@ type unbinding struct {
 // unbind removes what a server knows of us until some moment, after another has taken its place.
 func (r *registration) unbind(now time.Time, s Server, contact sipmsg.Uri, until time.Time) {
 	r.leaveBehind(contact, s, until)
+	r.leg.ln.mailbox.leaveServer(now, r.leg, s)
 	if r.leg.isDown(s) {
 		r.untold(now, &contact)
 		return // it cannot be told now

@@ -281,6 +281,13 @@ func (m *mailbox) leaveLeg(now time.Time, l *leg) {
 	}
 }
 
+// leaveServer ends what was subscribed to at a server before the line un-registers there.
+func (m *mailbox) leaveServer(now time.Time, l *leg, s Server) {
+	if m.sub != nil && m.sub.leg == l && m.sub.server.same(s) {
+		m.drop(now)
+	}
+}
+
 // busy tells whether a notifier is being told that a subscription is over.
 func (m *mailbox) busy() bool {
 	return slices.ContainsFunc(m.parting, func(s *subscription) bool { return s.tx.underWay() })

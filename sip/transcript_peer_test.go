@@ -45,6 +45,10 @@ func (s *stage) speak(name string, words []string, opts map[string]string, body 
 			return
 		}
 	}
+	if words[0] == "notify" {
+		s.notifySub(name, opts, body)
+		return
+	}
 	s.request(name, words, opts, body)
 }
 

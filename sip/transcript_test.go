@@ -81,6 +81,9 @@ type stage struct {
 	modes map[string]string // peers that act by themselves
 	acts  []func()          // what they do about the step in hand
 
+	notifiers map[string]*notifying
+	notifySeq int
+
 	peer  peerCall
 	calls int
 	last  ID // newest call of the agent
@@ -269,6 +272,12 @@ func (s *stage) command(line string) {
 		for _, name := range words[1:] {
 			s.turn(name, words[0])
 		}
+	case "notifier":
+		for _, name := range words[1:] {
+			s.notifier(name)
+		}
+	case "subscription":
+		s.subscription()
 	case "idle":
 		fmt.Fprintf(&s.out, "%8.3f     idle %v\n", s.at(), s.agent.Idle())
 	case "wait":
@@ -303,6 +312,9 @@ func (s *stage) wait(d time.Duration) {
 func (s *stage) configure(opts map[string]string) {
 	l := &s.cfg.Lines[0]
 	for key, v := range opts {
+		if l.configureMail(key, v) {
+			continue
+		}
 		yes := v == "yes"
 		switch key {
 		case "proxy":
@@ -533,6 +545,9 @@ func (s *stage) take(n Send) string {
 			text.WriteString(" " + c.Value())
 		}
 		text.WriteString(" expires " + value(h.req, "Expires"))
+	}
+	if h.req.Method == sipmsg.SUBSCRIBE {
+		text.WriteString(subscribes(h.req))
 	}
 	if value(h.req, "Authorization")+value(h.req, "Proxy-Authorization") != "" {
 		text.WriteString(" with credentials")
