@@ -17,6 +17,7 @@ const (
 	farewellTime      = time.Second      // how long un-registering waits for the answer to the un-SUBSCRIBE
 	maxFarewells      = 3                // times a server is told that a subscription has ended
 	maxLeft           = 16               // subscriptions left at servers that could not be told
+	unknownTime       = time.Hour        // how long the notifier may be heard of a SUBSCRIBE it has not answered
 )
 
 // The words of SubscriptionStatus.State, beside "pending" and "active", which are the notifier's.
@@ -168,6 +169,8 @@ func (m *mailbox) follow(now time.Time) {
 	case s == nil && m.retryAt.IsZero():
 		m.begin(now)
 	case s == nil || s.tx.underWay():
+	case s.unsent:
+		s.send(now)
 	case s.stale || s.shaken || s.movedAway():
 		s.refresh(now)
 	}
@@ -215,12 +218,14 @@ func (m *mailbox) drop(now time.Time) {
 func (m *mailbox) part(now time.Time, s *subscription) {
 	switch {
 	case s.d == nil && !s.tx.underWay():
-		s.forget()
+		s.unknown(now)
+		s.done()
 	case s.leg.isDown(s.server) || !s.leg.reg.valid(now):
 		if s.tx.underWay() {
 			s.tx.abandon(now)
 		}
 		s.tx = nil
+		s.unknown(now)
 		m.leave(s)
 	default:
 		m.parting = append(m.parting, s)
@@ -233,11 +238,8 @@ func (m *mailbox) part(now time.Time, s *subscription) {
 func (m *mailbox) leave(s *subscription) {
 	s.ending, s.refreshAt, s.notifyBy = true, time.Time{}, time.Time{}
 	m.ln.a.agenda.set(s)
-	if s.expiresAt.IsZero() {
-		s.forget()
-		return
-	}
 	if len(m.left) == maxLeft {
+		m.left[0].done()
 		m.left = slices.Delete(m.left, 0, 1)
 	}
 	m.left = append(m.left, s)
@@ -253,7 +255,7 @@ func (m *mailbox) tellLeft(now time.Time) {
 	for _, s := range left {
 		switch {
 		case s.over || s.d == nil || s.farewells >= maxFarewells || !slices.Contains(m.ln.legs(), s.leg):
-			// its NOTIFYs get 481
+			s.done()
 		case s.leg.isDown(s.server) || !s.leg.reg.valid(now):
 			m.left = append(m.left, s)
 		default:
@@ -267,6 +269,9 @@ func (m *mailbox) tellLeft(now time.Time) {
 func (m *mailbox) quit(now time.Time) {
 	m.retryAt, m.failures, m.state, m.code, m.cause = time.Time{}, 0, subOff, 0, ""
 	m.tellLeft(now)
+	for _, s := range m.left {
+		s.done()
+	}
 	m.left = nil
 	m.drop(now)
 	m.leg, m.at = nil, Server{}
@@ -281,10 +286,17 @@ func (m *mailbox) leaveLeg(now time.Time, l *leg) {
 	}
 }
 
-// leaveServer ends what was subscribed to at a server before the line un-registers there.
-func (m *mailbox) leaveServer(now time.Time, l *leg, s Server) {
-	if m.sub != nil && m.sub.leg == l && m.sub.server.same(s) {
+// leaveServer ends what was subscribed to at a server before a registration there is removed.
+func (m *mailbox) leaveServer(now time.Time, r *registration, at Server) {
+	s := m.sub
+	switch {
+	case s == nil || s.leg != r.leg || !s.server.same(at):
+	case s.d == nil || s.leg.isDown(at):
 		m.drop(now)
+	default:
+		m.sub = nil
+		m.parting = append(m.parting, s)
+		s.end(now)
 	}
 }
 

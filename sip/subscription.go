@@ -36,6 +36,7 @@ type subscription struct {
 	state     string // pending, active; empty: no NOTIFY has said
 	answered  bool   // a 2xx has come
 	unheard   bool   // no NOTIFY has come since the newest SUBSCRIBE
+	unsent    bool   // the newest SUBSCRIBE was not sent, as the line is not registered any more
 	ending    bool   // it is to end
 	last      bool   // the SUBSCRIBE under way ends it
 	over      bool   // it has ended: its NOTIFYs get 481
@@ -88,6 +89,9 @@ func (s *subscription) end(now time.Time) {
 
 func (s *subscription) compose(tx *clientTx) *sipmsg.Request {
 	l, a := s.leg, s.m.ln.a
+	if s.unsent = !s.last && l.reg.state != regRegistered; s.unsent {
+		return nil // its connection had to be made anew, and the registration first
+	}
 	expires := s.expires
 	if s.last {
 		expires = 0
@@ -276,7 +280,15 @@ func (s *subscription) failed(now time.Time, tx *clientTx, code int, cause strin
 		m.ln.logf("the subscription to waiting messages is not refreshed: %s", cause)
 		m.ln.a.agenda.set(s)
 	default:
+		s.unknown(now)
 		m.lose(now, s, code, cause, m.backOff(code, true, 0))
+	}
+}
+
+// unknown says that the notifier may have taken a SUBSCRIBE it has not answered.
+func (s *subscription) unknown(now time.Time) {
+	if s.d == nil && s.expiresAt.IsZero() && s.seq > 0 {
+		s.expiresAt = now.Add(min(s.expires, unknownTime))
 	}
 }
 
