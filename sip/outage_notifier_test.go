@@ -232,6 +232,11 @@ func (m *mail) leaves(w *world, f Flow, req *sipmsg.Request) {
 	}
 	for _, ln := range w.agent.lines {
 		s := ln.mailbox.sub
+		if s != nil && slices.ContainsFunc(s.leg.registrations(), func(r *registration) bool {
+			return !r.leaving && r.valid(w.now) && r.server.same(s.server)
+		}) {
+			continue // of two registrations there one stays
+		}
 		if s != nil && !s.ending && s.d != nil && s.server.Addr == f.Remote && s.server.Transport == f.Transport {
 			w.violated("un-registered at %s while the line is subscribed there", w.name(f.Remote))
 		}
@@ -320,7 +325,7 @@ func (m *mail) left(w *world) {
 	m.none(w, "after the phone has left")
 	for _, s := range w.agent.subs {
 		if !s.over {
-			w.violated("a subscription at %s is kept after the end", w.name(s.server.Addr))
+			w.violated("the subscription %s at %s is kept after the end", s.callID, w.name(s.server.Addr))
 		}
 	}
 }

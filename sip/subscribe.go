@@ -143,6 +143,14 @@ func (m *mailbox) follows(now time.Time, from, to *leg) {
 
 // follow does, at the end of each step, what has become of the line calls for.
 func (m *mailbox) follow(now time.Time) {
+	m.parting = slices.DeleteFunc(m.parting, func(s *subscription) bool {
+		if !s.unsent || s.tx.underWay() {
+			return false
+		}
+		s.unknown(now) // its first SUBSCRIBE got lost with the connection, and is of no interest any more
+		s.done()
+		return true
+	})
 	if !m.wanted() {
 		if m.sub != nil || len(m.left) > 0 || m.state != subOff {
 			m.quit(now)
@@ -286,11 +294,12 @@ func (m *mailbox) leaveLeg(now time.Time, l *leg) {
 	}
 }
 
-// leaveServer ends what was subscribed to at a server before a registration there is removed.
+// leaveServer ends what was subscribed to at a server before the registration there is removed, if that is the only one.
 func (m *mailbox) leaveServer(now time.Time, r *registration, at Server) {
 	s := m.sub
+	stays := func(o *registration) bool { return o != r && !o.leaving && o.valid(now) && o.server.same(at) }
 	switch {
-	case s == nil || s.leg != r.leg || !s.server.same(at):
+	case s == nil || s.leg != r.leg || !s.server.same(at) || slices.ContainsFunc(r.leg.registrations(), stays):
 	case s.d == nil || s.leg.isDown(at):
 		m.drop(now)
 	default:
