@@ -57,7 +57,9 @@ func TestWaitingMessages(t *testing.T) {
 			if n := subscriptions(x); n != [2]int{1, 0} {
 				b.Errorf("subscriptions at a and b: %v", n)
 			}
-			p.close()
+			if took := p.stop(); took > 2*time.Second {
+				b.Errorf("leaving takes %s", took)
+			}
 			if n := subscriptions(x); n != [2]int{} {
 				b.Errorf("subscriptions at a and b: %v", n)
 			}

@@ -134,10 +134,8 @@ func (m *mailbox) notified(now time.Time, s *subscription, req *sipmsg.Request) 
 		if s.expiresAt.IsZero() && !s.answered {
 			s.lasts(now, s.expires) // the 2xx will say
 		}
-	case st.expires == 0:
-		s.stale = true
 	case s.expiresAt.IsZero() || now.Add(st.expires).Before(s.expiresAt.Add(-time.Second)):
-		s.lasts(now, min(st.expires, s.expires)) // section 4.1.3: what the NOTIFY says counts
+		s.lasts(now, min(max(st.expires, minSubscription), s.expires)) // section 4.1.3: what the NOTIFY says counts
 	}
 }
 
