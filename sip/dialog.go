@@ -133,6 +133,9 @@ func (d *dialog) server(now time.Time) Server {
 				return known // by the connection there is, verified for the name it has
 			}
 		}
+		if o := d.origin; o.TLSName != "" && o.Addr == s.Addr && o.Transport == t {
+			return o // the same, of a server that is not listed any more
+		}
 		return s
 	}
 	if l.bound && (hop.Host == l.domain || slices.ContainsFunc(l.list, func(s Server) bool { return s.Name == hop.Host })) {

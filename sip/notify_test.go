@@ -70,6 +70,8 @@ func FuzzNotify(f *testing.F) {
 	f.Add("terminated;reason=probation;retry-after=1", "message-summary;id=1", "1", "1", uint16(481), "x")
 	f.Add("pending;expires=0", "Message-Summary", "4294967295", "2;duration=3", uint16(503), "")
 	f.Add("active;expires=1", "message-summary", "3600", "0 (now)", uint16(423), "")
+	f.Add("active;expires=1", "message-summary", "3600", "", uint16(0), "")
+	f.Add("active;expires=0", "message-summary", "1", "", uint16(0), "")
 	f.Fuzz(func(t *testing.T, state, event, expires, after string, code uint16, body string) {
 		now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 		begin, a := now, netip.MustParseAddrPort("10.0.0.1:5060")

@@ -20,6 +20,8 @@ type mail struct {
 	asked []time.Time // SUBSCRIBEs of the last minute
 	most  int
 	hosts map[*host]*mailroom
+
+	newest string // Call-ID of the newest subscription of the phone, unless it has ended it
 }
 
 // A mailroom is what one proxy knows of subscriptions.
@@ -35,6 +37,7 @@ type mailSub struct {
 	p                     path
 	seq                   uint32
 	until                 time.Time
+	told                  bool // the phone has answered a NOTIFY
 }
 
 // drawMail decides whether the world has waiting messages, and what the line wants of them.
@@ -162,6 +165,7 @@ func (s *mailSub) notify(state string) {
 	}
 	room := s.h.w.mail.hosts[s.h]
 	s.h.w.ask(s.p, "", "NOTIFY", s.target, s.seq, lines, "", func(code int, _ *sipmsg.Response) {
+		s.told = s.told || code == 200
 		if (code == 408 || code == 481) && room.subs[s.callID] == s {
 			delete(room.subs, s.callID)
 		}
@@ -201,6 +205,7 @@ func (m *mail) sent(w *world, f Flow, req *sipmsg.Request) {
 		m.leaves(w, f, req)
 		return
 	}
+	m.note(w, req)
 	if value(req, "Expires") != "0" && !slices.ContainsFunc(w.agent.lines, func(ln *line) bool { return ln.registered(w.now) }) {
 		w.violated("a SUBSCRIBE of a line that is not registered")
 	}
@@ -225,22 +230,39 @@ func (m *mail) sent(w *world, f Flow, req *sipmsg.Request) {
 	}
 }
 
-// leaves: where a line un-registers it has ended its subscription before.
+// note keeps which subscription is the newest, and whether the phone has ended it.
+func (m *mail) note(w *world, req *sipmsg.Request) {
+	id := req.CallID().Value()
+	switch {
+	case toTag(req) == "":
+		m.newest = id
+	case value(req, "Expires") == "0" && m.newest == id:
+		m.newest = ""
+	}
+}
+
+// leaves: before a line un-registers at a server it ends its subscription there (CSCve05725), unless another
+// registration stays.
 func (m *mail) leaves(w *world, f Flow, req *sipmsg.Request) {
-	if req.Method != sipmsg.REGISTER || value(req, "Expires") != "0" {
+	h := w.hostAt(f.Remote)
+	if req.Method != sipmsg.REGISTER || value(req, "Expires") != "0" || h == nil {
+		return
+	}
+	s := m.hosts[h].subs[m.newest]
+	if s == nil || !s.told || !s.until.After(w.now) {
 		return
 	}
 	for _, ln := range w.agent.lines {
-		s := ln.mailbox.sub
-		if s != nil && slices.ContainsFunc(s.leg.registrations(), func(r *registration) bool {
-			return !r.leaving && r.valid(w.now) && r.server.same(s.server)
-		}) {
-			continue // of two registrations there one stays
-		}
-		if s != nil && !s.ending && s.d != nil && s.server.Addr == f.Remote && s.server.Transport == f.Transport {
-			w.violated("un-registered at %s while the line is subscribed there", w.name(f.Remote))
+		for _, l := range ln.legs() {
+			e, _ := l.servers.Entry(l.binding)
+			if slices.ContainsFunc(l.registrations(), func(r *registration) bool {
+				return !r.leaving && r.valid(w.now) && r.server.Addr == f.Remote
+			}) || e.Addr == f.Remote && !e.Up {
+				return
+			}
 		}
 	}
+	w.violated("un-registered at %s before the subscription %s ends there", h.name, s.callID)
 }
 
 // mayHaveOne: some time after a subscription has begun there is one at the most at each server that has worked all
