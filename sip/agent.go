@@ -104,8 +104,10 @@ func (a *Agent) Step(now time.Time, in Input) Output {
 	}
 	a.input(now, in)
 	a.agenda.run(now)
-	for _, ln := range a.lines {
-		ln.mailbox.follow(now)
+	for _, lines := range [][]*line{a.lines, a.retired} {
+		for _, ln := range lines {
+			ln.mailbox.follow(now)
+		}
 	}
 	a.sweep(now)
 	out := a.out

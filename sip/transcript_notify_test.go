@@ -8,23 +8,47 @@ import (
 	sipmsg "github.com/emiago/sipgo/sip"
 )
 
+// A mailStage is what the peers of a stage have of subscriptions.
+type mailStage struct {
+	notifiers map[string]*notifying
+	seq       int
+}
+
+// mailCommand does what a script says about subscriptions:
+//
+//	> notifier a b                a and b take them by themselves while they are up, and have none so far
+//	> subscription                what the line shows of its own
+//	> a: notify state=active {…}  a sends a NOTIFY for the newest SUBSCRIBE it got
+func (s *stage) mailCommand(words []string) bool {
+	switch words[0] {
+	case "notifier":
+		for _, name := range words[1:] {
+			s.notifier(name)
+		}
+	case "subscription":
+		s.subscription()
+	default:
+		return false
+	}
+	return true
+}
+
 // A notifying peer takes subscriptions while it is up: it answers 200 and sends a NOTIFY.
 type notifying struct {
 	known map[string]bool // Call-IDs
-	seq   int
 }
 
 // notifier makes a peer take subscriptions by itself, or forget those it has.
 func (s *stage) notifier(name string) {
-	if s.notifiers == nil {
-		s.notifiers = map[string]*notifying{}
+	if s.mail.notifiers == nil {
+		s.mail.notifiers = map[string]*notifying{}
 	}
-	s.notifiers[name] = &notifying{known: map[string]bool{}}
+	s.mail.notifiers[name] = &notifying{known: map[string]bool{}}
 }
 
 // actOnSubscribe lets a notifier answer a SUBSCRIBE.
 func (s *stage) actOnSubscribe(h heard) {
-	n := s.notifiers[h.who]
+	n := s.mail.notifiers[h.who]
 	if n == nil || h.req.Method != sipmsg.SUBSCRIBE || s.modes[h.who] != "up" {
 		return
 	}
@@ -66,8 +90,8 @@ func (s *stage) notify(h *heard, opts map[string]string, body []byte) {
 	if t := opts["tag"]; t != "" {
 		tag = t
 	}
-	s.notifySeq++
-	seq := 1000*int(s.at()+1) + s.notifySeq
+	s.mail.seq++
+	seq := 1000*int(s.at()+1) + s.mail.seq
 	if o := opts["cseq"]; o != "" {
 		fmt.Sscan(o, &seq)
 	}
@@ -78,7 +102,7 @@ func (s *stage) notify(h *heard, opts map[string]string, body []byte) {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "NOTIFY %s SIP/2.0\r\nVia: SIP/2.0/%s %s;branch=z9hG4bKnotify%d;rport\r\nMax-Forwards: 69\r\n", h.req.Contact().Address.String(),
-		strings.ToUpper(string(flow.Transport)), s.addrs[h.who], s.notifySeq)
+		strings.ToUpper(string(flow.Transport)), s.addrs[h.who], s.mail.seq)
 	fmt.Fprintf(&b, "From: <%s>;tag=%s\r\nTo: <%s>;tag=%s\r\nCall-ID: %s\r\nCSeq: %d NOTIFY\r\nContact: <sip:mail@%s>\r\nEvent: %s\r\n",
 		h.req.To().Address.String(), tag, h.req.From().Address.String(), fromTag(h.req), h.req.CallID().Value(), seq, s.addrs[h.who], event)
 	if st := opts["state"]; st != "" {
@@ -92,8 +116,11 @@ func (s *stage) notify(h *heard, opts map[string]string, body []byte) {
 	s.step(Received{flow, []byte(b.String())})
 }
 
-// subscribes is what a SUBSCRIBE says beside its first line.
+// subscribes is what a SUBSCRIBE says beside its first line; nothing of other requests.
 func subscribes(req *sipmsg.Request) string {
+	if req.Method != sipmsg.SUBSCRIBE {
+		return ""
+	}
 	text := " " + value(req, "Event")
 	if toTag(req) != "" {
 		text += " in dialog"

@@ -256,3 +256,20 @@ func (s *stage) request(name string, words []string, opts map[string]string, bod
 	}
 	s.step(Received{flow, raw})
 }
+
+func quoteBody(b []byte) string {
+	if b == nil {
+		return ""
+	}
+	if len(b) > 200 {
+		return fmt.Sprintf(" {%d bytes}", len(b))
+	}
+	return " {" + string(b) + "}"
+}
+
+func quoteCause(cause string) string {
+	if cause == "" {
+		return ""
+	}
+	return " (" + cause + ")"
+}
