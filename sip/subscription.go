@@ -246,8 +246,8 @@ func (s *subscription) refused(now time.Time, tx *clientTx, code int, cause stri
 	switch {
 	case stands && !ends(code) && now.Before(s.expiresAt):
 		// It lasts until it expires; meanwhile the refresh is tried again.
-		m.failures++
 		s.refreshAt = now.Add(m.backOff(code, false, after))
+		m.failures++
 		m.ln.logf("the subscription to waiting messages is not refreshed: %s", what)
 		m.ln.a.agenda.set(s)
 	case stands && code == 481:
@@ -275,8 +275,8 @@ func (s *subscription) failed(now time.Time, tx *clientTx, code int, cause strin
 		m.leave(s)
 		m.parted(now)
 	case s.d != nil && now.Before(s.expiresAt):
-		m.failures++
 		s.refreshAt = now.Add(m.backOff(code, true, 0))
+		m.failures++
 		m.ln.logf("the subscription to waiting messages is not refreshed: %s", cause)
 		m.ln.a.agenda.set(s)
 	default:
