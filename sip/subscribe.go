@@ -228,7 +228,7 @@ func (m *mailbox) part(now time.Time, s *subscription) {
 	case s.d == nil && !s.tx.underWay():
 		s.unknown(now)
 		s.done()
-	case s.leg.isDown(s.server) || !s.leg.reg.valid(now):
+	case s.leg.isDown(s.server):
 		if s.tx.underWay() {
 			s.tx.abandon(now)
 		}
@@ -264,7 +264,7 @@ func (m *mailbox) tellLeft(now time.Time) {
 		switch {
 		case s.over || s.d == nil || s.farewells >= maxFarewells || !slices.Contains(m.ln.legs(), s.leg):
 			s.done()
-		case s.leg.isDown(s.server) || !s.leg.reg.valid(now):
+		case s.leg.isDown(s.server):
 			m.left = append(m.left, s)
 		default:
 			m.parting = append(m.parting, s)
@@ -298,14 +298,8 @@ func (m *mailbox) leaveLeg(now time.Time, l *leg) {
 func (m *mailbox) leaveServer(now time.Time, r *registration, at Server) {
 	s := m.sub
 	stays := func(o *registration) bool { return o != r && !o.leaving && o.valid(now) && o.server.same(at) }
-	switch {
-	case s == nil || s.leg != r.leg || !s.server.same(at) || slices.ContainsFunc(r.leg.registrations(), stays):
-	case s.d == nil || s.leg.isDown(at):
+	if s != nil && s.leg == r.leg && s.server.same(at) && !slices.ContainsFunc(r.leg.registrations(), stays) {
 		m.drop(now)
-	default:
-		m.sub = nil
-		m.parting = append(m.parting, s)
-		s.end(now)
 	}
 }
 
