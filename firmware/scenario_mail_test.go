@@ -1,10 +1,12 @@
 package main
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
 	"dialtone/exchange"
+	"dialtone/simnet"
 )
 
 // wantMail checks the message lamp, and where the line is subscribed to its messages.
@@ -34,6 +36,10 @@ func TestWaitingMessages(t *testing.T) {
 		{"messages", "A message lights the lamp. The proxy dies: the line registers at the other one, and subscribes there; and back. Listening puts the lamp out, leaving ends the subscription.", func(b *bench) {
 			x, d := b.desks(1, mail...)
 			p := d[0]
+			// Proxy b is farther away, so that no two things happen at once.
+			far := b.net.Host(netip.MustParseAddr("10.0.0.12"))
+			b.net.Link(p.host, far, simnet.Link{Delay: oneWay + 2*time.Millisecond})
+			b.net.Link(far, p.host, simnet.Link{Delay: oneWay + 2*time.Millisecond})
 			p.wantMail("at first", "udp:10.0.0.11:5060", false)
 			x.SetMessages("1001", exchange.Messages{New: 1})
 			b.after(103 * time.Millisecond)
