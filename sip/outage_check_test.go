@@ -163,6 +163,10 @@ func (k *checks) sent(w *world, f Flow, req *sipmsg.Request) {
 		}
 		return
 	}
+	w.mail.sent(w, f, req)
+	if req.Method == sipmsg.SUBSCRIBE {
+		return
+	}
 	k.asked = lastMinute(w, k.asked)
 	k.most = max(k.most, len(k.asked))
 	if req.Method == sipmsg.REGISTER {
@@ -354,6 +358,7 @@ func (k *checks) settled(w *world) {
 			k.atHome(w, ln, l)
 		}
 	}
+	w.mail.settled(w)
 }
 
 func (k *checks) atHome(w *world, ln *line, l *leg) {

@@ -174,7 +174,7 @@ func (w *world) settling() time.Duration {
 	if l.ProbeIntvl == 0 {
 		d += 2*l.Expires + 2*l.FallbackIntvl
 	}
-	return d
+	return d + w.mail.settling(&l)
 }
 
 // lastCalls are one in each direction: the line does its work.
@@ -211,6 +211,7 @@ func (k *checks) left(w *world) {
 		w.violated("left behind: idle %v, %d client and %d server transactions, %d merges, %d calls, %d dialogs, %d retired lines, %d look-ups",
 			a.Idle(), len(a.clientTxs), len(a.serverTxs), len(a.merges), len(a.calls), len(a.dialogs), len(a.retired), len(a.resolutions))
 	}
+	w.mail.left(w)
 	for id, c := range k.calls {
 		if !c.ended {
 			w.violated("call %d never ended", id)

@@ -24,6 +24,7 @@ func (s *stage) turn(name, mode string) {
 
 // actOn lets a peer answer a request by itself.
 func (s *stage) actOn(h heard) {
+	s.actOnSubscribe(h)
 	byItself := h.req.Method == sipmsg.REGISTER || h.req.Method == sipmsg.OPTIONS
 	switch mode := s.modes[h.who]; {
 	case mode == "refusing" && h.flow.Transport == UDP:
