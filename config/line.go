@@ -56,10 +56,10 @@ type Line struct {
 	AuthPagePassword            Secret        `tag:"Auth_Page_Password_n_" help:"Password a page must prove."`
 	ConferenceBridgeURL         string        `tag:"Conference_Bridge_URL_n_" type:"URI" help:"Conference server; empty mixes three-way calls in the phone."`
 	ConferenceSingleHardkey     bool          `tag:"Conference_Single_Hardkey_n_" help:"One press of the conference key calls the conference server."`
-	MailboxID                   string        `tag:"Mailbox_ID_n_" max:"127" help:"Mailbox watched for messages, where it is not the line's own."`
-	VoiceMailServer             string        `tag:"Voice_Mail_Server_n_" type:"URI" help:"Server or address asked for waiting messages; empty asks the line's own."`
+	MailboxID                   string        `tag:"Mailbox_ID_n_" max:"127" help:"Mailbox whose messages are watched, where it is not the one of User ID."`
+	VoiceMailServer             string        `tag:"Voice_Mail_Server_n_" type:"URI" help:"Server or address whose messages are subscribed to; empty takes the proxy where a mailbox is set, else asks nobody."`
 	VoiceMailSubscribeInterval  time.Duration `tag:"Voice_Mail_Subscribe_Interval_n_" default:"86400" range:"0..86400" help:"How long the subscription to waiting messages lasts; 0 takes the default."`
-	VoiceMailEnable             bool          `tag:"Voice_Mail_Enable_n_" default:"Yes" help:"Subscribes to waiting messages."`
+	VoiceMailEnable             bool          `tag:"Voice_Mail_Enable_n_" default:"Yes" help:"Subscribes to waiting messages, where a server or a mailbox is set and the line is registered."`
 	AutoAnsPageOnActiveCall     bool          `tag:"Auto_Ans_Page_On_Active_Call_n_" default:"Yes" help:"Answers a page during a call; the call is held."`
 	FeatureKeySync              bool          `tag:"Feature_Key_Sync_n_" help:"Keeps do not disturb and forwarding in step with the server."`
 	CallParkMonitorEnable       bool          `tag:"Call_Park_Monitor_Enable_n_" help:"Shows calls parked against this line."`

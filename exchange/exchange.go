@@ -90,6 +90,8 @@ type Exchange struct {
 	invites   map[string]*invite // by our branch
 	answered  map[string]*answer // by transaction
 	calls     map[string]*CallStatus
+	mail      map[string]Messages // by user
+	notices   map[string]*notice  // by branch
 	inside    *inside
 	lines     lines
 	serial    int
@@ -117,7 +119,8 @@ func New(cfg Config) (*Exchange, error) {
 		cfg.TTL = usualTTL
 	}
 	x := &Exchange{cfg: cfg, log: cfg.Log, challenge: cfg.Challenge, key: make([]byte, keySize),
-		invites: map[string]*invite{}, answered: map[string]*answer{}, calls: map[string]*CallStatus{}}
+		invites: map[string]*invite{}, answered: map[string]*answer{}, calls: map[string]*CallStatus{},
+		mail: map[string]Messages{}, notices: map[string]*notice{}}
 	if _, err := io.ReadFull(cfg.Random, x.key); err != nil {
 		return nil, fmt.Errorf("exchange: making a key: %w", err)
 	}
@@ -168,7 +171,7 @@ func (x *Exchange) open() error {
 			pc.Priority = uint16(priorityStep * (i + 1))
 		}
 		p := &proxy{x: x, index: i, ProxyConfig: pc, mode: Normal, behaviour: behaviour{word: Normal},
-			port: pc.Port, tlsPort: pc.TLSPort, locations: map[string][]*binding{}}
+			port: pc.Port, tlsPort: pc.TLSPort, locations: map[string][]*binding{}, subscriptions: map[string]*subscription{}}
 		if err := p.open(); err != nil {
 			return fmt.Errorf("proxy %s: %w", pc.Name, err)
 		}

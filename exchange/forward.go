@@ -162,12 +162,16 @@ func (p *proxy) request(f flow, m *message) {
 	if f.transport != insideHost && !p.allowed(f, m) {
 		return
 	}
+	if ours && len(m.all("Route")) == 0 && p.mailboxOf(m, to.user) {
+		p.subscribe(f, m, to.user)
+		return
+	}
 	p.route(f, m, branch, ours, to)
 }
 
 // allowed asks a caller of ours for the password, where that is wanted.
 func (p *proxy) allowed(f flow, m *message) bool {
-	if !p.x.challenge || tag(m.get("To")) != "" || m.method != "INVITE" && m.method != "MESSAGE" {
+	if !p.x.challenge || tag(m.get("To")) != "" || m.method != "INVITE" && m.method != "MESSAGE" && m.method != "SUBSCRIBE" {
 		return true
 	}
 	user := userOf(m.get("From"))
@@ -339,7 +343,7 @@ func (p *proxy) again(i *invite, f flow, m *message) {
 // follows from the Via below.
 func (p *proxy) respond(m *message) {
 	top, ok := parseVia(m.get("Via"))
-	if !ok {
+	if !ok || p.x.noticed(top.branch(), m.code) {
 		return
 	}
 	m.pop("Via")

@@ -40,6 +40,7 @@ var fullNames = map[string]string{
 	"l": "Content-Length", "content-length": "Content-Length", "c": "Content-Type", "content-type": "Content-Type",
 	"max-forwards": "Max-Forwards", "expires": "Expires", "authorization": "Authorization",
 	"proxy-authorization": "Proxy-Authorization", "proxy-require": "Proxy-Require", "require": "Require",
+	"event": "Event", "o": "Event",
 	"www-authenticate": "WWW-Authenticate", "proxy-authenticate": "Proxy-Authenticate",
 }
 

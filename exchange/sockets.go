@@ -37,9 +37,10 @@ type proxy struct {
 	late          []lateMessage // of a slow proxy, in order
 	lateTimer     *time.Timer
 
-	locations map[string][]*binding // by user, the newest last
-	sealed    []usedNonce
-	life      uint32 // how often it was stopped: nonces do not outlive it
+	locations     map[string][]*binding    // by user, the newest last
+	subscriptions map[string]*subscription // to waiting messages, by Call-ID
+	sealed        []usedNonce
+	life          uint32 // how often it was stopped: nonces do not outlive it
 }
 
 type lateMessage struct {
@@ -130,6 +131,7 @@ func (p *proxy) close() {
 	}
 	p.listeners = nil
 	clear(p.locations)
+	p.forgetMail()
 	p.sealed = nil
 	p.life++
 	for c := range p.conns {

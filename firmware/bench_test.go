@@ -106,9 +106,15 @@ func (b *bench) transcript() string {
 // inBench runs play at a desk with a far end at 10.0.0.1 in a bubble of virtual time.
 func inBench(t *testing.T, play func(b *bench)) {
 	t.Helper()
+	inBenchOf(t, 1, play)
+}
+
+// inBenchOf is inBench with other chances.
+func inBenchOf(t *testing.T, seed uint64, play func(b *bench)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		cryptotest.SetGlobalRandom(t, 1)
-		b := &bench{T: t, net: simnet.New(1), begin: time.Now(), seen: map[string]bool{}, asked: map[string]bool{}}
+		cryptotest.SetGlobalRandom(t, seed)
+		b := &bench{T: t, net: simnet.New(seed), begin: time.Now(), seen: map[string]bool{}, asked: map[string]bool{}}
 		b.net.Usual(simnet.Link{Delay: oneWay})
 		b.net.Tap(b.tap)
 		b.server = newFar(b, "10.0.0.1")

@@ -381,7 +381,7 @@ func digitOfInfo(contentType string, body []byte) (string, bool) {
 	return strings.ToUpper(text), true
 }
 
-// notified acts on an unsolicited NOTIFY (reference B.11). The agent has answered and, where the line
+// notified acts on a NOTIFY: of messages, or an unsolicited one (reference B.11). The agent has answered and, where the line
 // wants it, checked credentials.
 func (l *loop) notified(now time.Time, ev sip.Notify) {
 	switch ev.Event {
@@ -416,17 +416,29 @@ func (l *loop) fetchOnce(now time.Time, rule string) {
 }
 
 // parseSummary reads the voice message counts of a message-summary body (RFC 3842 section 5.2):
-// "Voice-Message: 2/8 (0/2)" is two new and eight old.
+// "Voice-Message: 2/8 (0/2)" is two new and eight old. A server may leave them out and say only whether there are
+// any, as "Messages-Waiting: yes": then one is new.
 func parseSummary(body []byte) (m web.MWI, ok bool) {
 	for line := range strings.Lines(string(body)) {
 		name, value, _ := strings.Cut(line, ":")
-		if !strings.EqualFold(strings.TrimSpace(name), "Voice-Message") {
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if strings.EqualFold(name, "Messages-Waiting") {
+			switch strings.ToLower(value) {
+			case "yes":
+				m, ok = web.MWI{New: 1}, true
+			case "no":
+				m, ok = web.MWI{}, true
+			}
+		}
+		if !strings.EqualFold(name, "Voice-Message") {
 			continue
 		}
-		value, _, _ = strings.Cut(strings.TrimSpace(value), "(")
+		m, ok = web.MWI{}, false
+		value, _, _ = strings.Cut(value, "(")
 		if _, err := fmt.Sscanf(value, "%d/%d", &m.New, &m.Old); err == nil && m.New >= 0 && m.Old >= 0 {
 			return m, true
 		}
+		return web.MWI{}, false
 	}
-	return web.MWI{}, false
+	return m, ok
 }

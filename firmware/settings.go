@@ -57,7 +57,9 @@ func sipConfig(s config.Settings, addrs []netip.Addr, sockets [8]netip.AddrPort,
 			Expires:          time.Duration(l.RegisterExpires) * time.Second, Local: sockets[i],
 			FallbackIntvl: l.ProxyFallbackIntvl, FailoverTimeout: l.FailoverTimeout, ProbeIntvl: l.ServerProbeIntvl,
 			GoodProbes: l.FailbackGoodProbes, AutoRegister: l.AutoRegisterWhenFailover, HotStandby: l.HotStandbyRegistration,
-			RedundancyMethod: l.ProxyRedundancyMethod, DualRegistration: l.DualRegistration, AlternateProxy: l.AlternateProxy,
+			VoiceMailEnable: l.VoiceMailEnable, VoiceMailServer: l.VoiceMailServer, MailboxID: l.MailboxID,
+			VoiceMailInterval: l.VoiceMailSubscribeInterval,
+			RedundancyMethod:  l.ProxyRedundancyMethod, DualRegistration: l.DualRegistration, AlternateProxy: l.AlternateProxy,
 			AlternateOutboundProxy: l.AlternateOutboundProxy,
 		})
 	}

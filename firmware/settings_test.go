@@ -190,12 +190,14 @@ func FuzzDigitOfInfo(f *testing.F) {
 func TestParseSummary(t *testing.T) {
 	for body, want := range map[string]web.MWI{
 		"Messages-Waiting: yes\r\nVoice-Message: 2/8 (0/2)\r\n": {New: 2, Old: 8}, "voice-message:0/0": {}, "Voice-Message : 3/4": {New: 3, Old: 4},
+		"Messages-Waiting: Yes \r\n": {New: 1}, "messages-waiting: no": {}, "Messages-Waiting: yes\r\nVoice-Message: 0/1": {Old: 1},
+		"Messages-Waiting: no\r\nFax-Message: 1/2": {},
 	} {
 		if got, ok := parseSummary([]byte(body)); !ok || got != want {
 			t.Errorf("%q: %+v, %t", body, got, ok)
 		}
 	}
-	for _, body := range []string{"", "Messages-Waiting: yes", "Voice-Message: -1/2", "Voice-Message: many", "Fax-Message: 1/2", "Voice-Message: 99999999999999999999/1"} {
+	for _, body := range []string{"", "Messages-Waiting: maybe", "Messages-Waiting: yes\r\nVoice-Message: x", "Voice-Message: -1/2", "Voice-Message: many", "Fax-Message: 1/2", "Voice-Message: 99999999999999999999/1"} {
 		if got, ok := parseSummary([]byte(body)); ok {
 			t.Errorf("%q: %+v", body, got)
 		}
@@ -204,6 +206,7 @@ func TestParseSummary(t *testing.T) {
 
 func FuzzParseSummary(f *testing.F) {
 	f.Add([]byte("Messages-Waiting: yes\r\nVoice-Message: 2/8 (0/2)\r\n"))
+	f.Add([]byte("Messages-Waiting: yes\r\n\r\nSubject: x"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if m, ok := parseSummary(body); ok && (m.New < 0 || m.Old < 0) {
 			t.Errorf("%q: %+v", body, m)

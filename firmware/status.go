@@ -35,6 +35,11 @@ func (l *loop) status(now time.Time) web.Status {
 			Line: line.Line, User: line.User, Domain: line.Domain, State: line.State, Cause: line.Cause, Active: line.Active,
 			MWI: l.mwi[line.Line], Servers: []web.ServerStatus{}, Legs: []web.LegStatus{},
 		}
+		if sub := line.Subscription; sub.State != "" {
+			out.Subscription = &web.SubscriptionStatus{
+				State: sub.State, Cause: sub.Cause, Leg: sub.Leg, Server: sub.Server, Expires: left(now, sub.Expires), Refresh: left(now, sub.Refresh),
+			}
+		}
 		if last, ok := l.said[line.Line]; ok {
 			out.Event, out.EventS = last.text, ago(now, last.at)
 		}

@@ -28,6 +28,7 @@ type Agent struct {
 
 	calls   map[ID]*call
 	dialogs map[dialogKey]*call
+	subs    map[dialogKey]*subscription
 	nextID  ID
 
 	clientTxs map[txKey]*clientTx
@@ -50,7 +51,7 @@ type Agent struct {
 func New(cfg Config) *Agent {
 	a := &Agent{
 		random: cfg.Random, flowID: ^FlowID(0),
-		calls: map[ID]*call{}, dialogs: map[dialogKey]*call{},
+		calls: map[ID]*call{}, dialogs: map[dialogKey]*call{}, subs: map[dialogKey]*subscription{},
 		clientTxs: map[txKey]*clientTx{}, serverTxs: map[txKey]*serverTx{}, merges: map[mergeKey]*serverTx{},
 		flows: map[FlowID]*flow{}, flowKeys: map[flowKey]*flow{},
 	}
@@ -103,6 +104,11 @@ func (a *Agent) Step(now time.Time, in Input) Output {
 	}
 	a.input(now, in)
 	a.agenda.run(now)
+	for _, lines := range [][]*line{a.lines, a.retired} {
+		for _, ln := range lines {
+			ln.mailbox.follow(now)
+		}
+	}
 	a.sweep(now)
 	out := a.out
 	a.out = Output{}
@@ -237,6 +243,7 @@ func (a *Agent) configure(now time.Time, cfg Config) {
 func (a *Agent) retire(now time.Time, ln *line) {
 	ln.retired = true
 	a.retired = append(a.retired, ln)
+	ln.mailbox.quit(now)
 	for _, l := range ln.legs() {
 		l.retire(now)
 	}
@@ -320,10 +327,8 @@ func (a *Agent) shutdown(now time.Time) {
 	for _, ln := range a.lines {
 		for _, l := range ln.legs() {
 			l.stopWatching()
-			for _, r := range l.registrations() {
-				r.leave(now)
-			}
 		}
+		ln.mailbox.unregister(now)
 	}
 }
 

@@ -266,8 +266,8 @@ type (
 	// Found is everything the DNS said that led to the servers of the lines, when it has changed: to be
 	// kept for Recall, so that they are found too where no name server answers.
 	Found struct{ Answers []Answer }
-	// Notify is an unsolicited NOTIFY for a line, already answered: "message-summary", "check-sync",
-	// "resync", "reboot" and their like. Params is what followed the event's name: "profile=http://…".
+	// Notify is a NOTIFY for a line, already answered: "message-summary", whether the line has subscribed to that or
+	// not, or an unsolicited "check-sync", "resync", "reboot" and their like. Params is what followed the event's name: "profile=http://…".
 	Notify struct {
 		Line   int
 		Event  string
@@ -378,6 +378,13 @@ type Line struct {
 	HotStandby       bool          // register at every server of the list
 	RedundancyMethod string        // Normal, or Based on SRV Port
 
+	// The messages that wait for the line: it subscribes to them where a server or a mailbox is set, and the line
+	// registers (reference H.3).
+	VoiceMailEnable   bool
+	VoiceMailServer   string        // host, host:port or a whole address; empty: the line's own domain
+	MailboxID         string        // user part, or a whole address; empty: User
+	VoiceMailInterval time.Duration // 0: a day
+
 	DualRegistration       bool
 	AlternateProxy         string
 	AlternateOutboundProxy string
@@ -396,6 +403,19 @@ type LineStatus struct {
 	Refresh time.Time // next REGISTER; zero: none is planned
 	Legs    []LegStatus
 	Servers []ServerStatus
+
+	Subscription SubscriptionStatus
+}
+
+// SubscriptionStatus is what can be shown of a line's subscription to its waiting messages.
+type SubscriptionStatus struct {
+	State   string // empty: none is wanted; waiting (for the registration) subscribing pending active failed
+	Code    int    // response that made it fail; 0: none
+	Cause   string
+	Leg     string // primary, alternate; empty: there is none
+	Server  string // it was made by: "udp:192.0.2.1:5060"
+	Expires time.Time
+	Refresh time.Time // next SUBSCRIBE; zero: none is planned
 }
 
 // LegStatus is what can be shown of a leg: each registers by itself.

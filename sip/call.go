@@ -40,6 +40,7 @@ type call struct {
 	id       ID
 	line     *line
 	leg      *leg // it goes by, or came by
+	first    *leg // outgoing: the one it began by
 	out      bool
 	state    callState
 	told     bool // Ended was emitted

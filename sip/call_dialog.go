@@ -56,12 +56,8 @@ func (r *inDialog) compose(tx *clientTx) *sipmsg.Request {
 	return req
 }
 
-// trusted tells whether credentials may go to where the request goes: to a server of the line, or on a way that such
-// servers have laid. The far end's own Contact is neither.
-func (r *inDialog) trusted(s Server) bool {
-	listed := func(l *leg) bool { return l.lists(s.Addr.Addr().Unmap()) }
-	return len(r.routes) > 0 || slices.ContainsFunc(r.d.leg.ln.legs(), listed)
-}
+// trusted tells whether credentials may go to where the request goes.
+func (r *inDialog) trusted(s Server) bool { return r.d.trusts(s, r.routes) }
 
 func (r *inDialog) response(now time.Time, tx *clientTx, resp *sipmsg.Response) {
 	code, l := resp.StatusCode, r.d.leg

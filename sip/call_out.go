@@ -40,7 +40,7 @@ func (a *Agent) invite(now time.Time, in Invite) {
 		return
 	}
 	c := &call{
-		a: a, id: in.ID, line: ln, leg: l, out: true, callID: a.token(12), localTag: a.token(5),
+		a: a, id: in.ID, line: ln, leg: l, first: l, out: true, callID: a.token(12), localTag: a.token(5),
 		dialed: in.To, to: party{uri: uri}, uri: uri, offer: in.Body, seq: 1,
 	}
 	a.addCall(c)
@@ -294,6 +294,7 @@ func (c *call) answered(now time.Time, tx *clientTx, resp *sipmsg.Response) {
 	d.acknowledge(now, tx, resp)
 	c.settle(now, tx)
 	c.attempts = []*clientTx{tx}
+	c.line.mailbox.follows(now, c.first, tx.leg)
 	c.leg = tx.leg
 	c.state, c.giveUpAt = callConfirmed, time.Time{}
 	body := sdp(resp)

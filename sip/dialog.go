@@ -133,6 +133,9 @@ func (d *dialog) server(now time.Time) Server {
 				return known // by the connection there is, verified for the name it has
 			}
 		}
+		if o := d.origin; o.TLSName != "" && o.Addr == s.Addr && o.Transport == t {
+			return o // the same, of a server that is not listed any more
+		}
 		return s
 	}
 	if l.bound && (hop.Host == l.domain || slices.ContainsFunc(l.list, func(s Server) bool { return s.Name == hop.Host })) {
@@ -202,6 +205,13 @@ func (d *dialog) way(now time.Time) (Server, []sipmsg.Uri) {
 		port = defaultPort(t)
 	}
 	return Server{Name: next.Host, Addr: netip.AddrPortFrom(addr, port), Transport: t, TLSName: addr.String()}, rest
+}
+
+// trusts tells whether credentials may go to where a request goes: to a server of the line, or on a way that such
+// servers have laid. The far end's own Contact is neither.
+func (d *dialog) trusts(s Server, routes []sipmsg.Uri) bool {
+	listed := func(l *leg) bool { return l.lists(s.Addr.Addr().Unmap()) }
+	return len(routes) > 0 || slices.ContainsFunc(d.leg.ln.legs(), listed)
 }
 
 // beyond is what a route set holds behind its first hop. A proxy that takes a call from one transport to another is in

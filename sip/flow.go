@@ -37,6 +37,7 @@ type flow struct {
 	openBy   time.Time // while opening
 	accepted bool      // the peer has taken the connection and owes its part of the TLS handshake
 	patience time.Duration
+	insisted int // times it was tried again, as packets get lost
 	openedAt time.Time
 	idleAt   time.Time // once open
 	ports    int       // source ports still to be tried
@@ -142,6 +143,8 @@ func (f *flow) due() time.Time { return earliest(f.openBy, f.idleAt) }
 
 func (f *flow) tick(now time.Time) {
 	switch {
+	case passed(now, f.openBy) && f.insists():
+		f.reopen(now)
 	case passed(now, f.openBy):
 		f.a.net(Close{f.ID})
 		f.a.flowGone(now, f, f.unopened(f.patience))

@@ -9,13 +9,14 @@ import (
 
 // Implementation constants of looking after servers (docs/decisions/008-liveness.md).
 const (
-	watchPace     = 200 * time.Millisecond // between requests to a server that owes an answer, by UDP
-	watchPatience = 2 * time.Second        // for one that is reached by a connection, which repeats by itself
-	watchFactor   = 8                      // longer, where answers have taken longer than an eighth of that
-	watchLongest  = 32 * time.Second       // 64 T1: no connection is waited for any longer
-	pongTime      = time.Second            // after a ping: then it is asked in so many words
-	returnTime    = time.Second            // between the probes of a server that comes back, and for the answer to one
-	confirmTime   = 10 * time.Minute       // of probes unanswered by a server that never answered any: it may drop OPTIONS
+	watchPace       = 200 * time.Millisecond // between requests to a server that owes an answer, by UDP
+	watchPatience   = 2 * time.Second        // for one that is reached by a connection, which repeats by itself
+	watchFactor     = 8                      // longer, where answers have taken longer than an eighth of that
+	watchLongest    = 32 * time.Second       // 64 T1: no connection is waited for any longer
+	pongTime        = time.Second            // after a ping: then it is asked in so many words
+	pingsPerOptions = 4                      // one ping of these goes with an OPTIONS
+	returnTime      = time.Second            // between the probes of a server that comes back, and for the answer to one
+	confirmTime     = 10 * time.Minute       // of probes unanswered by a server that never answered any: it may drop OPTIONS
 )
 
 type watchKind uint8
@@ -41,6 +42,7 @@ type watch struct {
 	paced     time.Duration
 	unheard   int       // requests of others it left unanswered
 	pinged    bool      // a ping waits for its pong
+	pings     int       // sent
 	confirmAt time.Time // when a REGISTER tells whether a server that is to come back does
 	confirms  bool      // OPTIONS went unanswered, as always; a REGISTER tells whether it is dead
 	good      int       // probes answered in a row
@@ -191,9 +193,12 @@ func (w *watch) ask(now time.Time) {
 		if f := l.bindingFlow(); f != nil && f.Transport.reliable() {
 			// RFC 5626 section 3.5.1, whether or not the server has announced it.
 			f.send(now, []byte("\r\n\r\n"))
-			if w.dropsOptions() {
+			switch w.pings++; {
+			case w.dropsOptions():
 				w.askAt = now.Add(l.ln.cfg.ProbeIntvl) // the system notices when nobody takes the ping
-			} else {
+			case w.pings%pingsPerOptions == 0:
+				w.options(now, watchPace) // a pong does not tell whether it serves
+			default:
 				w.pinged, w.verdictAt = true, now.Add(pongTime)
 			}
 			return
@@ -229,7 +234,7 @@ func (w *watch) options(now time.Time, pace time.Duration) {
 		w.verdictAt = now.Add(max(returnTime, l.patience(w.server)))
 	case w.server.Transport.reliable():
 		e, _ := l.servers.Entry(w.server)
-		w.verdictAt = latest(now.Add(pongTime), w.since.Add(min(max(watchPatience, watchFactor*e.slow), watchLongest)))
+		w.verdictAt = latest(now.Add(pongTime), w.since.Add(min(max(watchPatience, watchFactor*e.slow), w.longest())))
 	default:
 		w.verdictAt = now.Add(pace * time.Duration(max(1, l.servers.Enough(w.server)-w.unheard)))
 	}
@@ -273,6 +278,9 @@ func (w *watch) dead(now time.Time) {
 	}
 	if f := l.ln.a.flowKeys[flowKey{l.ln, w.server.Transport, w.server.Addr, w.server.TLSName}]; f != nil && f.state == flowOpening {
 		cause = f.unopened(silence)
+	}
+	if w.renews(now) {
+		return
 	}
 	w.giveUp(now)
 	f := l.flowOf(w.server)

@@ -23,11 +23,13 @@ type line struct {
 	retired   bool
 	calls     int
 
+	mailbox    mailbox
 	challenger digestServer // of those who would resync or reboot us
 }
 
 func (a *Agent) newLine(cfg Line) *line {
 	ln := &line{a: a, cfg: cfg}
+	ln.mailbox.ln = ln
 	ln.leg = newLeg(ln, "primary", cfg.Proxy, cfg.OutboundProxy)
 	ln.addAlternate()
 	return ln
@@ -74,6 +76,15 @@ func (ln *line) registering() bool {
 	})
 }
 
+// unregister removes what the registrars know of the line.
+func (ln *line) unregister(now time.Time) {
+	for _, l := range ln.legs() {
+		for _, r := range l.registrations() {
+			r.leave(now)
+		}
+	}
+}
+
 // needs tells whether a connection of the line has to stay open.
 func (ln *line) needs(f *flow) bool {
 	return ln.calls > 0 || !ln.retired && slices.ContainsFunc(ln.legs(), func(l *leg) bool { return l.usesFlow(f) })
@@ -111,6 +122,7 @@ func (l Line) registersAs(o Line) bool {
 	o.AuthResyncReboot, o.UseOBProxyInDialog = l.AuthResyncReboot, l.UseOBProxyInDialog
 	o.DualRegistration, o.AlternateProxy, o.AlternateOutboundProxy = l.DualRegistration, l.AlternateProxy, l.AlternateOutboundProxy
 	o.FallbackIntvl, o.FailoverTimeout, o.ProbeIntvl, o.GoodProbes = l.FallbackIntvl, l.FailoverTimeout, l.ProbeIntvl, l.GoodProbes
+	o.VoiceMailServer, o.VoiceMailInterval, o.VoiceMailEnable, o.MailboxID = l.VoiceMailServer, l.VoiceMailInterval, l.VoiceMailEnable, l.MailboxID
 	o.HotStandby, o.AutoRegister, o.RedundancyMethod = l.HotStandby, l.AutoRegister, l.RedundancyMethod
 	return l == o
 }

@@ -69,6 +69,7 @@ func (ln *line) reconfigured(now time.Time, cfg Line) {
 	}
 	if dual(old) != dual(cfg) {
 		if gone := ln.alternate; gone != nil {
+			ln.mailbox.leaveLeg(now, gone)
 			ln.alternate = nil
 			ln.parting = append(ln.parting, gone)
 			gone.retire(now)
@@ -79,6 +80,7 @@ func (ln *line) reconfigured(now time.Time, cfg Line) {
 		}
 		ln.tell()
 	}
+	ln.mailbox.changed(now, old)
 	for _, l := range ln.legs() {
 		l.servers.Again = cfg.FallbackIntvl <= 0
 		l.stopWatching() // each watch was planned by the parameters of before

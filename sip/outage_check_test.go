@@ -9,6 +9,7 @@ import (
 
 // checks are the invariants of an outage, looked at after every step.
 type checks struct {
+	legs     legChecks
 	begun    ID
 	calls    map[ID]*callInfo
 	hops     map[string]Flow // of every request, by branch and method
@@ -91,6 +92,7 @@ func (k *checks) step(w *world) {
 			k.notStuck(w, l)
 		}
 	}
+	k.legs.step(w)
 }
 
 // look sees to it that the checks are made even where nothing happens any more.
@@ -159,6 +161,10 @@ func (k *checks) sent(w *world, f Flow, req *sipmsg.Request) {
 			invite.CSeq().SeqNo != req.CSeq().SeqNo || invite.Recipient.String() != req.Recipient.String()) {
 			w.violated("%s to %s does not follow its INVITE to %s", req.Method, f.Remote, at.Remote)
 		}
+		return
+	}
+	w.mail.sent(w, f, req)
+	if req.Method == sipmsg.SUBSCRIBE {
 		return
 	}
 	k.asked = lastMinute(w, k.asked)
@@ -352,6 +358,7 @@ func (k *checks) settled(w *world) {
 			k.atHome(w, ln, l)
 		}
 	}
+	w.mail.settled(w)
 }
 
 func (k *checks) atHome(w *world, ln *line, l *leg) {

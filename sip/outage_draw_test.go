@@ -38,6 +38,7 @@ func newWorld(seed uint64) *world {
 	w.drawHosts(transport)
 	w.drawSettings(transport)
 	w.check.init(w)
+	w.drawMail()
 	return w
 }
 

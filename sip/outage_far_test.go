@@ -100,6 +100,15 @@ func (f *farEnd) invited(s *served) {
 		case kind < 92:
 			l.end()
 			s.answer(603)
+		case kind < 95:
+			l.end()
+			s.answer(302, "Contact: <sip:1003@example.test>")
+		case kind < 96:
+			l.end()
+			s.answer(300, "Contact: <sip:1003@example.test>;q=0.5, <sip:1004@10.0.9.9>")
+		case kind < 97:
+			l.end()
+			s.answer(305, fmt.Sprintf("Contact: <sip:%s>", w.stranger))
 		} // else it rings on
 	})
 }

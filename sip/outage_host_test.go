@@ -111,6 +111,8 @@ func (h *host) receive(p path, v Verdict) {
 		s.answer(500)
 	case req.Method == sipmsg.REGISTER:
 		h.register(s)
+	case req.Method == sipmsg.SUBSCRIBE && w.mail.on:
+		h.subscribe(s)
 	case req.Method == sipmsg.OPTIONS && !tagged:
 		s.answer(200)
 	case req.Method == sipmsg.CANCEL:

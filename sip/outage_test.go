@@ -174,7 +174,7 @@ func (w *world) settling() time.Duration {
 	if l.ProbeIntvl == 0 {
 		d += 2*l.Expires + 2*l.FallbackIntvl
 	}
-	return d
+	return d + w.mail.settling(&l)
 }
 
 // lastCalls are one in each direction: the line does its work.
@@ -211,6 +211,7 @@ func (k *checks) left(w *world) {
 		w.violated("left behind: idle %v, %d client and %d server transactions, %d merges, %d calls, %d dialogs, %d retired lines, %d look-ups",
 			a.Idle(), len(a.clientTxs), len(a.serverTxs), len(a.merges), len(a.calls), len(a.dialogs), len(a.retired), len(a.resolutions))
 	}
+	w.mail.left(w)
 	for id, c := range k.calls {
 		if !c.ended {
 			w.violated("call %d never ended", id)
@@ -232,7 +233,7 @@ func (k *checks) left(w *world) {
 
 // TestOutageOnce plays worlds that once broke an invariant.
 func TestOutageOnce(t *testing.T) {
-	for _, s := range []uint64{2844, 3370, 3830, 4446, 4807, 5360, 8125, 10935, 11400, 17270, 17377, 20399, 20827, 21534, 24044, 27939} {
+	for _, s := range []uint64{112, 128, 900, 1405, 2523, 2844, 3370, 3830, 4446, 4631, 4807, 5360, 6102, 8125, 10935, 11400, 17270, 17377, 19437, 20399, 20827, 21534, 24044, 27939} {
 		if w := play(s, false); len(w.bad) > 0 {
 			t.Errorf("seed %d: %s", s, w.bad[0])
 		}

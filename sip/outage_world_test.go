@@ -40,6 +40,7 @@ type world struct {
 	direct   *host               // the far end, where it is reached past all proxies
 	stranger netip.AddrPort      // what a lying name server names
 
+	mail  mail
 	check checks
 	out   *bytes.Buffer // the transcript; nil: nobody reads it
 	sum   uint64        // of all that would be in it
@@ -221,6 +222,7 @@ func (h *host) set(f fault) {
 	case off, refuses:
 		h.epoch++
 		h.answers, h.asks = map[string]*served{}, map[string]*request{}
+		w.mail.forget(h)
 		if w.chance(50) {
 			h.db.forget() // a registrar that keeps its bindings in memory
 		}

@@ -14,6 +14,7 @@ import (
 const (
 	maxChallenges = 2 // 401 or 407 followed for one request
 	maxRedirects  = 5 // 3xx followed for one request
+	maxAgains     = 4 // REGISTERs in a row that a server may leave unanswered while it answers others
 )
 
 // Implementation constants.
@@ -84,6 +85,7 @@ type registerTry struct {
 	alone   bool         // no other server is asked beside it, however long this one takes
 
 	tries, redirects, intervals int
+	agains                      int // REGISTERs before it that nobody answered, though the server lives
 }
 
 func (r *registration) wanted() bool {
@@ -322,7 +324,11 @@ func (t *registerTry) resolved(now time.Time, servers []Server, cause string) {
 // asked too.
 func (t *registerTry) silent(now time.Time, tx *clientTx) {
 	r, l := t.r, t.r.leg
-	if tx != t.tx || r.leaving || r.standby || t.home || t.alone || !slices.Contains(r.under, t) {
+	if tx != t.tx || r.leaving || r.standby || t.home || !slices.Contains(r.under, t) {
+		return
+	}
+	if t.alone {
+		l.doubt(now, tx)
 		return
 	}
 	s, ok := l.servers.Anyone(now, r.tried)
@@ -345,6 +351,9 @@ func (t *registerTry) failed(now time.Time, tx *clientTx, code int, cause string
 	}
 	lost := slices.Contains(r.late, t)
 	left := r.drop(t)
+	if code == 408 && (lost || left || t.alone) && t.again(now, tx, lost) {
+		return
+	}
 	if t.sent.Host != "" {
 		r.leaveBehind(t.sent, t.server, now.Add(r.expires)) // it may have been taken in, and the answer lost
 	}
@@ -366,6 +375,25 @@ func (t *registerTry) failed(now time.Time, tx *clientTx, code int, cause string
 		return
 	}
 	r.next(now, code, cause, 0, true)
+}
+
+// again sends the REGISTER anew, though it was not answered in the time of a request: the line is registered or another
+// server is asked beside it, so nothing is urgent, and the server in use has answered something else meanwhile. The way
+// to it loses packets, which is no reason to leave it.
+func (t *registerTry) again(now time.Time, tx *clientTx, late bool) bool {
+	r, l := t.r, t.r.leg
+	e, listed := l.servers.Entry(t.server)
+	if !listed || !e.Up || !l.binding.same(t.server) || !e.heard.After(tx.begun) || t.agains == maxAgains || r.leaving {
+		return false
+	}
+	n := &registerTry{r: r, server: t.server, home: t.home, alone: t.alone, agains: t.agains + 1}
+	if late {
+		r.late = append(r.late, n)
+	} else {
+		r.under = append(r.under, n)
+	}
+	n.send(now)
+	return true
 }
 
 // refused takes in that a server does not register us.
@@ -438,7 +466,7 @@ func (r *registration) success(now time.Time, t *registerTry, resp *sipmsg.Respo
 			l.doubt(now, o.tx) // which may end this and others
 		}
 	}
-	if r.standby && r.toUse {
+	if r.standby && (r.toUse || l.isDown(l.binding)) {
 		l.settleOn(now, r.fixed)
 	} else if before.Host != "" && (t.home || late) {
 		l.settleOn(now, t.server)
@@ -448,12 +476,15 @@ func (r *registration) success(now time.Time, t *registerTry, resp *sipmsg.Respo
 	} else if before.Host != "" && l.servers.Rank(old) < 0 && !old.same(t.server) {
 		r.unbind(now, old, before, known) // it is no longer listed, and nobody goes back there
 	} else if !r.standby && !l.binding.same(t.server) {
-		if e, ok := l.servers.Entry(l.binding); !ok || !e.Up {
-			l.settleOn(now, t.server)
+		if e, ok := l.servers.Entry(l.binding); !ok || !e.Up || l.isDown(t.server) {
+			l.settleOn(now, t.server) // it was asked when none was up, and it has taken us: no better proof
 		}
 		r.agree(now)
 	} else if !r.standby && before.Host != "" && !old.same(t.server) {
 		r.unbind(now, old, before, known) // the line has moved along, and the old server lives
+	}
+	if l.ln.cfg.HotStandby && !old.same(t.server) {
+		l.standBy(now) // one that stood where this one is now has its place where this one was
 	}
 	if !moved {
 		r.corrections = 0

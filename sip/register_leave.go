@@ -13,6 +13,9 @@ func (r *registration) leave(now time.Time) {
 	if r.leaving {
 		return
 	}
+	if r.valid(now) {
+		r.leg.ln.mailbox.leaveServer(now, r, r.server)
+	}
 	r.leaving = true
 	r.refreshAt, r.retryAt, r.expiresAt = time.Time{}, time.Time{}, time.Time{}
 	r.leg.ln.a.agenda.set(r)
@@ -152,6 +155,7 @@ type unbinding struct {
 // unbind removes what a server knows of us until some moment, after another has taken its place.
 func (r *registration) unbind(now time.Time, s Server, contact sipmsg.Uri, until time.Time) {
 	r.leaveBehind(contact, s, until)
+	r.leg.ln.mailbox.leaveServer(now, r, s)
 	if r.leg.isDown(s) {
 		r.untold(now, &contact)
 		return // it cannot be told now

@@ -35,14 +35,15 @@ type Entry struct {
 	Cause string    // why it is down
 	Until time.Time // it said itself not to be asked before (Retry-After); zero: it did not
 
-	unheard int           // requests it left unanswered when it became suspect
-	suspect bool          // it owes an answer: others are asked first until it is known to live or to be dead
-	rtt     time.Duration // smoothed; 0: not measured
-	slow    time.Duration // the longest answer of late by a connection, fading
-	answers evidence
-	heard   time.Time // when it said something last
-	options optionsHabit
-	pongs   bool // it answers the pings of a connection, whatever it does with OPTIONS
+	unheard   int           // requests it left unanswered when it became suspect
+	acquitted time.Time     // when a connection was given up in its place
+	suspect   bool          // it owes an answer: others are asked first until it is known to live or to be dead
+	rtt       time.Duration // smoothed; 0: not measured
+	slow      time.Duration // the longest answer of late by a connection, fading
+	answers   evidence
+	heard     time.Time // when it said something last
+	options   optionsHabit
+	pongs     bool // it answers the pings of a connection, whatever it does with OPTIONS
 }
 
 // An optionsHabit is what is known of how a server takes OPTIONS. There are registrars and firewalls that
@@ -235,6 +236,17 @@ func (l *ServerList) Suspect(s Server, unheard int) bool {
 		return false
 	}
 	l.entries[i].suspect, l.entries[i].unheard = true, unheard
+	return true
+}
+
+// Acquit takes back that s owes an answer: the connection it was asked by is at fault, maybe. It reports false if that
+// was said before, and s has been silent since.
+func (l *ServerList) Acquit(s Server, now time.Time) bool {
+	i := l.find(s)
+	if i < 0 || !l.entries[i].heard.After(l.entries[i].acquitted) {
+		return false
+	}
+	l.entries[i].suspect, l.entries[i].acquitted = false, now
 	return true
 }
 

@@ -12,16 +12,16 @@ import (
 // standBy sees to it that there is a registration for each server beside the one in use.
 func (l *leg) standBy(now time.Time) {
 	want := l.ln.cfg.HotStandby && l.reg.wanted() && l.bound && !l.leaving
-	if want && l.standbyAt(l.binding) != nil {
+	if up := l.standbyAt(l.binding); want && up != nil && (up.valid(now) || !l.reg.valid(now)) {
 		l.promote(now, l.reg.server) // the server in use was chosen while none could be used
 	}
 	var kept []*registration
 	for _, r := range l.spare {
 		switch {
 		case r.leaving && !r.busy():
-		case r.leaving || want && l.servers.Rank(r.fixed) >= 0 && !r.fixed.same(l.binding):
+		case r.leaving || want && l.servers.Rank(r.fixed) >= 0 && !l.stands(r.fixed):
 			kept = append(kept, r)
-		case r.fixed.same(l.binding) && l.bound:
+		case l.stands(r.fixed):
 			r.abandon(now) // its Contact is that of the registration there
 		default:
 			r.leave(now)
@@ -33,7 +33,7 @@ func (l *leg) standBy(now time.Time) {
 		return
 	}
 	for i, e := range l.servers.Entries() {
-		if e.same(l.binding) || l.standbyAt(e.Server) != nil {
+		if l.stands(e.Server) || l.standbyAt(e.Server) != nil {
 			continue
 		}
 		r := &registration{leg: l, standby: true, fixed: e.Server, id: i + 1}
@@ -46,6 +46,11 @@ func (l *leg) standBy(now time.Time) {
 			l.ln.a.agenda.set(r)
 		}
 	}
+}
+
+// stands tells whether the registration of the leg is at a server, or is to be: it needs no standby there.
+func (l *leg) stands(s Server) bool {
+	return l.bound && l.binding.same(s) || l.reg.bound.Host != "" && l.reg.server.same(s)
 }
 
 // standbyAt is the standby registration at a server, or nil.
@@ -72,12 +77,20 @@ func (l *leg) promote(now time.Time, before Server) {
 	}
 	up.standby, up.fixed, up.toUse = false, Server{}, false
 	old.standby, old.fixed = true, old.server
-	if !old.fixed.Addr.IsValid() {
+	if !old.fixed.Addr.IsValid() || old.fixed.same(l.binding) {
 		old.fixed = before
 	}
 	l.reg = up
 	l.spare[slices.Index(l.spare, up)] = old
-	if l.servers.Rank(old.fixed) < 0 {
+	if i := slices.IndexFunc(l.spare, func(r *registration) bool { return r != old && !r.leaving && r.fixed.same(old.fixed) }); i >= 0 {
+		twin := l.spare[i] // made while the leg's own had no place
+		if old.bound.Host == "" {
+			twin = old
+		}
+		l.spare = slices.DeleteFunc(l.spare, func(r *registration) bool { return r == twin })
+		twin.abandon(now)
+	}
+	if !old.leaving && l.servers.Rank(old.fixed) < 0 {
 		l.spare = slices.DeleteFunc(l.spare, func(r *registration) bool { return r == old })
 		old.leave(now)
 		if old.leaving && old.busy() {

@@ -15,6 +15,7 @@ func (a *Agent) Lines() []LineStatus {
 		if s.State == "" {
 			s.State = regUnregistered
 		}
+		s.Subscription = ln.mailbox.status()
 		if l.bound {
 			s.Active = where(l.binding.Transport, l.binding.Addr)
 		}

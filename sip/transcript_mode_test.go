@@ -24,6 +24,7 @@ func (s *stage) turn(name, mode string) {
 
 // actOn lets a peer answer a request by itself.
 func (s *stage) actOn(h heard) {
+	s.actOnSubscribe(h)
 	byItself := h.req.Method == sipmsg.REGISTER || h.req.Method == sipmsg.OPTIONS
 	switch mode := s.modes[h.who]; {
 	case mode == "refusing" && h.flow.Transport == UDP:
@@ -62,7 +63,7 @@ func (s *stage) actOnOpen(n Open) {
 
 // actOnPing lets a peer answer the ping of a connection.
 func (s *stage) actOnPing(f Flow) {
-	if name, _, _ := strings.Cut(s.who(f), "/"); s.modes[name] == "up" {
+	if name, _, _ := strings.Cut(s.who(f), "/"); s.modes[name] == "up" || s.modes[name] == "busy" {
 		s.acts = append(s.acts, func() { s.step(Received{f, []byte("\r\n")}) })
 	}
 }

@@ -45,6 +45,10 @@ func (s *stage) speak(name string, words []string, opts map[string]string, body 
 			return
 		}
 	}
+	if words[0] == "notify" {
+		s.notifySub(name, opts, body)
+		return
+	}
 	s.request(name, words, opts, body)
 }
 
@@ -251,4 +255,21 @@ func (s *stage) request(name string, words []string, opts map[string]string, bod
 		p.branch, p.invite = via, v.Request
 	}
 	s.step(Received{flow, raw})
+}
+
+func quoteBody(b []byte) string {
+	if b == nil {
+		return ""
+	}
+	if len(b) > 200 {
+		return fmt.Sprintf(" {%d bytes}", len(b))
+	}
+	return " {" + string(b) + "}"
+}
+
+func quoteCause(cause string) string {
+	if cause == "" {
+		return ""
+	}
+	return " (" + cause + ")"
 }

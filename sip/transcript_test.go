@@ -81,6 +81,7 @@ type stage struct {
 	modes map[string]string // peers that act by themselves
 	acts  []func()          // what they do about the step in hand
 
+	mail  mailStage
 	peer  peerCall
 	calls int
 	last  ID // newest call of the agent
@@ -278,7 +279,9 @@ func (s *stage) command(line string) {
 		}
 		s.wait(d)
 	default:
-		s.t.Fatalf("unknown command %q", words[0])
+		if !s.mailCommand(words) {
+			s.t.Fatalf("unknown command %q", words[0])
+		}
 	}
 }
 
@@ -369,7 +372,9 @@ func (s *stage) configure(opts map[string]string) {
 		case "a", "b":
 			s.place(key, v)
 		default:
-			s.t.Fatalf("unknown setting %q", key)
+			if !l.configureMail(key, v) {
+				s.t.Fatalf("unknown setting %q", key)
+			}
 		}
 	}
 }
@@ -427,23 +432,6 @@ func (s *stage) show(o Output) {
 	for _, l := range o.Log {
 		line("", "· %s", l)
 	}
-}
-
-func quoteBody(b []byte) string {
-	if b == nil {
-		return ""
-	}
-	if len(b) > 200 {
-		return fmt.Sprintf(" {%d bytes}", len(b))
-	}
-	return " {" + string(b) + "}"
-}
-
-func quoteCause(cause string) string {
-	if cause == "" {
-		return ""
-	}
-	return " (" + cause + ")"
 }
 
 func (s *stage) event(e Event) string {
@@ -534,6 +522,7 @@ func (s *stage) take(n Send) string {
 		}
 		text.WriteString(" expires " + value(h.req, "Expires"))
 	}
+	text.WriteString(subscribes(h.req))
 	if value(h.req, "Authorization")+value(h.req, "Proxy-Authorization") != "" {
 		text.WriteString(" with credentials")
 	}

@@ -39,6 +39,12 @@ func (a *Agent) requested(now time.Time, f *flow, req *sipmsg.Request) {
 			return
 		}
 	}
+	if s := a.subs[dialogKey{req.CallID().Value(), toTag(req)}]; s != nil {
+		if tx := a.serve(now, f, req, true); tx != nil && a.acceptable(now, tx, true) {
+			s.request(now, tx)
+		}
+		return
+	}
 	if !a.trusted(f) {
 		return // Block_Nonproxy_SIP: a scanner learns nothing, not even that there is a phone
 	}

@@ -17,7 +17,7 @@ func TestStartPage(t *testing.T) {
 		CallStatus{ID: "c4", State: "ended", Reason: ReasonStatus{"No reply", "The phone system does not answer"}})
 	for _, path := range []string{"/", "/status", "/state"} {
 		text := d.want("the page shows the phone", d.send("GET", path, ""), http.StatusOK, "1001@example.test")
-		for _, want := range []string{"1001           12:00\n", "registered", "a.example.test", "udp:127.0.0.11:5060", "connected", "for 0:41", "REGISTER in 0:31", "probe in 0:10", "0:04 ago <small>1.5 ms</small>", "Last: registered at udp:127.0.0.11:5060 for 50s · 0:09 ago", "the password is wrong", "PCMU 20 ms",
+		for _, want := range []string{"1001           12:00\n", "registered", "a.example.test", "udp:127.0.0.11:5060", "connected", "for 0:41", "REGISTER in 0:31", "probe in 0:10", "active</span> by udp:127.0.0.11:5060 · SUBSCRIBE in 7:11", "0:04 ago <small>1.5 ms</small>", "Last: registered at udp:127.0.0.11:5060 for 50s · 0:09 ago", "the password is wrong", "PCMU 20 ms",
 			`data-call="c1" data-verb="hold"`, `data-call="c2" data-verb="answer"`, `data-call="c3" data-verb="resume"`, "No reply: The phone system does not answer",
 			"2026-11-22 12:00:00 UTC", "12:00:00</time> &lt;script&gt;alert(1)&lt;/script&gt; decided", "&lt;img src=x"} {
 			if !strings.Contains(text, want) {

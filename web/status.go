@@ -46,6 +46,18 @@ type LineStatus struct {
 	Legs    []LegStatus    `json:"legs"`
 	Event   string         `json:"event"`   // what the line decided last, a sentence; empty: nothing yet
 	EventS  Decimal        `json:"event_s"` // seconds since then
+
+	Subscription *SubscriptionStatus `json:"subscription,omitempty"` // to waiting messages; absent: the settings want none
+}
+
+// SubscriptionStatus is a line's subscription to its waiting messages.
+type SubscriptionStatus struct {
+	State   string  `json:"state"` // waiting (for the registration) subscribing pending active failed
+	Cause   string  `json:"cause"` // why it failed, empty otherwise
+	Leg     string  `json:"leg"`
+	Server  string  `json:"server"` // transport:address:port it was made by, empty when there is none
+	Expires Decimal `json:"expires_s"`
+	Refresh Decimal `json:"refresh_s"` // seconds until the next SUBSCRIBE, 0 when none is planned
 }
 
 // LegStatus is one leg of a line: the primary, or with dual registration the alternate. Each registers by

@@ -10,7 +10,8 @@ import (
 )
 
 // contract is the JSON people script against; the example of the contract with our test call and what was
-// added since (cause, legs and event of a line, what else is known of its servers, dtmf_sent, dtmf_heard, secure, suite, rx_forged, handset). A change
+// added since (cause, legs, event and subscription of a line, what else is known of its servers, dtmf_sent, dtmf_heard, secure, suite,
+// rx_forged, handset). A change
 // here that is not an addition breaks them.
 const contract = `{
  "phone":{"version":"0.1.0","board":"sim","mac":"02:00:00:00:00:01","uptime_s":12.3,"clock_ok":true},
@@ -19,7 +20,8 @@ const contract = `{
    "servers":[{"leg":"primary","name":"a.example.test","transport":"udp","address":"127.0.0.11:5060","priority":10,"weight":1,
      "state":"up","since_s":9.1,"cause":"","registered":true,"expires_s":41,"in_use":true,"suspect":false,"heard_s":4.2,"rtt_ms":1.5,"probe_s":10.8,"refresh_s":31}],
    "legs":[{"leg":"primary","domain":"example.test","state":"registered","cause":"","active":"udp:127.0.0.11:5060","in_use":true,"expires_s":41,"refresh_s":31}],
-   "event":"registered at udp:127.0.0.11:5060 for 50s","event_s":9}],
+   "event":"registered at udp:127.0.0.11:5060 for 50s","event_s":9,
+   "subscription":{"state":"active","cause":"","leg":"primary","server":"udp:127.0.0.11:5060","expires_s":600,"refresh_s":431}}],
  "calls":[{"id":"c1","line":1,"direction":"out","state":"connected","peer":"1002","peer_name":"","via":"udp:127.0.0.11:5060","duration_s":3.2,"dtmf_sent":"","dtmf_heard":"",
    "reason":{"title":"","hint":""},"secure":false,
    "rtp":{"local":"127.0.0.1:16384","remote":"127.0.0.21:4000","codec":"PCMU","ptime_ms":20,"srtp":false,"suite":"","tx_packets":160,"rx_packets":158,
