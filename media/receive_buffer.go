@@ -75,6 +75,7 @@ type Jitter struct {
 	noising    bool               // comfort noise is played
 	comfort    comfort
 	conceal    concealer
+	inTime     bool    // what it said took just as long as what was missed
 	sinceScale int     // samples since the last step
 	noise      float64 // mean square of pauses
 	pulled     float64 // when the next pull is due, in ms
@@ -396,7 +397,7 @@ func (j *Jitter) join(x []int16) {
 	n := min(mergeOverlap, len(x))
 	switch {
 	case j.inventing:
-		k := j.conceal.join(x)
+		k := j.conceal.join(x, j.inTime)
 		for i := range k {
 			j.ahead = append(j.ahead, round(j.conceal.tail[i]))
 		}
@@ -442,6 +443,7 @@ func (j *Jitter) missing(now float64, need int) {
 		done := min(j.stalled, gap)
 		j.play += int64(done)
 		j.stalled -= done
+		j.inTime = j.stalled == 0
 	case gap > concealMost:
 		j.count(gap, pause)
 		gap -= concealMost
@@ -478,7 +480,7 @@ func (j *Jitter) bridge(gap int) {
 	have := len(j.ahead)
 	j.ahead = j.ahead[:have+gap]
 	j.conceal.forward.steady = true
-	j.conceal.bridge(j.ahead[have:], known)
+	j.conceal.bridge(j.ahead[have:], known, j.hush(j.conceal.after[pastSamples-known:]))
 	j.inventing, j.noising = false, false
 	j.stats.Concealed += samplesTime(gap)
 }
@@ -489,6 +491,7 @@ func (j *Jitter) invent(n int) {
 	for range n {
 		j.ahead = append(j.ahead, round(j.conceal.forward.next()))
 	}
+	j.inTime = false
 	if j.stalled += n; j.stalled <= dryAfter { // after that it is silence
 		j.stats.Concealed += samplesTime(n)
 	}
@@ -516,7 +519,7 @@ func (j *Jitter) continuePast() {
 	for i, v := range j.ahead[len(j.ahead)-m:] {
 		j.conceal.before[pastSamples-m+i] = float64(v)
 	}
-	j.conceal.forward.begin(j.conceal.before[:])
+	j.conceal.forward.begin(j.conceal.before[:], j.hush(j.conceal.before[:]))
 	j.inventing, j.noising = true, false
 }
 

@@ -6,7 +6,8 @@ import "math"
 const (
 	scaleLeast   = 20   // samples one step adds or takes in speech, at least
 	scaleFine    = 4    // the same in a pause
-	scaleMost    = 120  // the same
+	scaleMost    = 120  // the same, at most
+	pauseMost    = 640  // a pause is cut by at once
 	scaleLook    = 60   // samples compared
 	scaleFade    = 40   // cross-fade in a pause, where any cut does
 	quietLook    = 80   // samples that tell a pause from speech
@@ -42,7 +43,10 @@ func (j *Jitter) adapt(now float64, n int) {
 	}
 	quiet := j.quiet()
 	fit, rest := j.misfit(n)
-	unit := n - rest
+	unit, fine := n-rest, scaleFine
+	if j.losses > lossLook { // a gap that does not begin with a pull spoils one more
+		fine = 1
+	}
 	over := j.delay(now) - float64(fit+rest)/samplesMS - j.target // of what counts
 	switch {
 	case over >= 0:
@@ -51,11 +55,11 @@ func (j *Jitter) adapt(now float64, n int) {
 		if over >= float64(n)/samplesMS+slackAbove {
 			take += int((over-slackAbove)*samplesMS) / unit * unit
 		}
-		if take < scaleFine {
+		if take < fine {
 			return
 		}
 		if quiet {
-			j.shorten(min(take, scaleMost), 0, true)
+			j.shorten(min(take, pauseMost), 0, true)
 			return
 		}
 		for _, h := range hastes {
@@ -68,7 +72,7 @@ func (j *Jitter) adapt(now float64, n int) {
 		}
 	case over < -slackBelow-slackShare*(j.target-j.window.least()):
 		add := int(-over*samplesMS+float64(unit)-1)/unit*unit - fit
-		for add < scaleFine || !quiet && add < scaleLeast {
+		for add < fine || !quiet && add < scaleLeast {
 			add += unit
 		}
 		if quiet {
@@ -76,6 +80,8 @@ func (j *Jitter) adapt(now float64, n int) {
 		} else if j.sinceScale >= stretchAfter {
 			j.lengthen(min(add, scaleMost), 0.85, false)
 		}
+	case fine == 1 && fit > 0 && quiet:
+		j.lengthen(unit-fit, 0, true)
 	}
 }
 
@@ -103,29 +109,64 @@ func (j *Jitter) quiet() bool {
 	if n < quietLook/2 {
 		return false
 	}
-	var sum int64
-	for _, v := range j.ahead[:n] {
-		sum += int64(v) * int64(v)
-	}
-	energy := float64(sum) / float64(n)
+	energy := meanSquare(j.ahead[:n])
 	if j.noise == 0 || energy < j.noise {
 		j.noise += 0.3 * (energy - j.noise)
 	} else {
 		j.noise *= 1.002
 	}
+	return j.still(energy)
+}
+
+// still says whether a mean square is that of a pause.
+func (j *Jitter) still(energy float64) bool {
 	return energy < quietRise*j.noise+400 && energy < quietMost*quietMost ||
 		energy < noisyRise*j.noise && energy < noisyMost*noisyMost
+}
+
+// pause is for how many samples, at most n, what is ready to be played is a pause.
+func (j *Jitter) pause(n int) int {
+	n = min(n, len(j.ahead))
+	for at := 0; at < n; at += quietLook {
+		if !j.still(meanSquare(j.ahead[at:min(at+quietLook, len(j.ahead))])) {
+			return at
+		}
+	}
+	return n
+}
+
+// hush is how many of the newest samples of past are of a pause.
+func (j *Jitter) hush(past []float64) (n int) {
+	for n+quietLook <= len(past) && j.still(meanSquare(past[len(past)-n-quietLook:][:quietLook])) {
+		n += quietLook
+	}
+	return n
+}
+
+// meanSquare is the power.
+func meanSquare[T int16 | float64](pcm []T) float64 {
+	var sum float64
+	for _, v := range pcm {
+		sum += float64(v) * float64(v)
+	}
+	return sum / float64(len(pcm))
 }
 
 // shorten takes most samples, or in speech the period of at most so many at which the voice is most like
 // itself, if it is so by like.
 func (j *Jitter) shorten(most int, like float64, quiet bool) {
-	j.fill(2*scaleMost + scaleLook)
+	if quiet {
+		j.fill(most + scaleFade)
+		most = j.pause(most+scaleFade) - scaleFade
+	} else {
+		j.fill(2*scaleMost + scaleLook)
+		most = min(most, len(j.ahead)/2)
+	}
 	have := len(j.ahead)
-	if most = min(most, have/2); most < scaleFine || !quiet && most < scaleLeast {
+	if most < 1 || !quiet && most < scaleLeast {
 		return
 	}
-	lag, overlap := most, min(scaleFade, have-most)
+	lag, overlap := most, scaleFade
 	if quiet {
 		if best := alike(j.ahead[:overlap], j.ahead[lag:]); best < 0 { // a hum would cancel itself: cut less then
 			best = humming
@@ -162,7 +203,7 @@ func (j *Jitter) shorten(most int, like float64, quiet bool) {
 func (j *Jitter) lengthen(most int, like float64, quiet bool) {
 	j.fill(scaleMost)
 	have := len(j.ahead)
-	if most = min(most, have); most < scaleFine || !quiet && most < scaleLeast {
+	if most = min(most, have); most < 1 || !quiet && most < scaleLeast {
 		return
 	}
 	lag, overlap := most, min(scaleFade, most)

@@ -2,6 +2,8 @@ package media
 
 import (
 	"math"
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
@@ -71,6 +73,53 @@ func TestPausesAreShortenedToTheTarget(t *testing.T) {
 	}
 	if fit, rest := j.misfit(40); fit >= scaleFine || rest != 0 {
 		t.Errorf("packets begin %d samples after a pull", fit)
+	}
+}
+
+// A pause gives back much delay at once: one seam, not one for each 15 ms.
+func TestAPauseIsCutAtOnce(t *testing.T) {
+	noise := uint32(3)
+	var said []int16
+	heard, j := late(75, 0.3, func(i int) float64 {
+		noise = noise*1664525 + 1013904223
+		v := float64(noise>>16&63) - 32
+		said = append(said, muLaw.decode[muLaw.encode[uint16(round(v))]])
+		return v
+	})
+	if over := j.played - j.target; over > 5.5 {
+		t.Errorf("the delay stays %.1f ms over its target", over)
+	}
+	kept := 0 // blocks played as they were said
+	for at := 0; at+40 <= len(heard); at += 40 {
+		if find(said, heard[at:at+40]) >= 0 {
+			kept++
+		}
+	}
+	if want := 60 - 75/5 - 5; kept < want {
+		t.Errorf("%d blocks of 5 ms are as they were said, want %d", kept, want)
+	}
+}
+
+// What is cut is a pause to its end.
+func TestSpeechAfterAPauseIsNotCut(t *testing.T) {
+	j := NewJitter(muLaw)
+	const pause = 330
+	random := rand.New(rand.NewPCG(8, 8))
+	for i := range pauseMost + scaleFade {
+		v := 15 * random.NormFloat64()
+		if i >= pause {
+			v = tone(i)
+		}
+		j.ahead = append(j.ahead, round(v))
+	}
+	said := append([]int16(nil), j.ahead...)
+	j.shorten(pauseMost, 0, true)
+	cut := len(said) - len(j.ahead)
+	if least := pause/quietLook*quietLook - scaleFade; cut < least || cut > pause {
+		t.Errorf("%d samples of a pause of %d were cut, want %d at least", cut, pause, least)
+	}
+	if !slices.Equal(j.ahead[scaleFade:], said[cut+scaleFade:]) {
+		t.Error("what follows the seam is not as it was said")
 	}
 }
 
