@@ -45,7 +45,7 @@ func (tr trace) play(voice []int16, x index, skew float64) playout {
 	}
 	sort.SliceStable(arrivals, func(a, b int) bool { return arrivals[a].at < arrivals[b].at })
 	var p playout
-	j := NewJitter(muLaw)
+	j := NewJitter(muLaw, sampleRate)
 	epoch := time.Unix(1000, 0)
 	when := func(ms float64) time.Time { return epoch.Add(time.Duration(ms * float64(time.Millisecond))) }
 	payload := make([]byte, 160)

@@ -2,7 +2,7 @@ package media
 
 import "math"
 
-// Implementation constants, in samples.
+// Implementation constants, in samples at 8 kHz.
 const (
 	pitchLeast   = 32                        // 250 Hz
 	pitchMost    = 120                       // 67 Hz
@@ -21,7 +21,8 @@ const (
 // towards what came before its beginning (the idea of ITU-T G.711 appendix I, without its growing
 // segments).
 type repetition struct {
-	period [pastSamples]float64
+	wide   int // samples for one at 8 kHz
+	period []float64
 	lag    int
 	pos    int
 	n      int     // samples made
@@ -31,25 +32,29 @@ type repetition struct {
 	pause  bool    // of a pause, which has no pitch
 }
 
+func newRepetition(wide int) repetition {
+	return repetition{wide: wide, period: make([]float64, pastSamples*wide)}
+}
+
 // begin continues past, the newest sample last. Of a short past shorter periods are found. The newest quiet
 // samples are of a pause: when there are enough and they do not hum, all of them are repeated, as noise has no
 // period and a short one would make it hum.
 func (r *repetition) begin(past []float64, quiet int) {
 	n := len(past)
 	r.pos, r.n, r.gain, r.steady = 0, 0, 1, false
-	if r.pause = quiet >= pauseLeast && !hums(past, quiet-mergeOverlap); r.pause {
-		r.lag, r.hold = quiet-mergeOverlap, pauseHold
+	if r.pause = quiet >= pauseLeast*r.wide && !r.hums(past, quiet-mergeOverlap*r.wide); r.pause {
+		r.lag, r.hold = quiet-mergeOverlap*r.wide, pauseHold*r.wide
 		copy(r.period[:r.lag], past[n-r.lag:])
-		r.bend(past, mergeOverlap)
+		r.bend(past, mergeOverlap*r.wide)
 		return
 	}
-	r.hold = concealHold
-	most, window := pitchMost, pitchWindow
+	r.hold = concealHold * r.wide
+	most, window := pitchMost*r.wide, pitchWindow*r.wide
 	if n < most+window {
-		most = min(n/2, pitchMost)
+		most = min(n/2, most)
 		window = n - most
 	}
-	r.lag = pitch(past, min(pitchLeast, most), most, window)
+	r.lag = pitch(past, min(pitchLeast*r.wide, most), most, window)
 	copy(r.period[:r.lag], past[n-r.lag:])
 	overlap := r.lag / pitchBend
 	if n < 2*r.lag {
@@ -70,7 +75,7 @@ func (r *repetition) bend(past []float64, overlap int) {
 // next is the next sample.
 func (r *repetition) next() float64 {
 	if r.n >= r.hold && !r.steady {
-		r.gain = max(0, r.gain-1.0/concealFade)
+		r.gain = max(0, r.gain-1/float64(concealFade*r.wide))
 	}
 	r.n++
 	v := r.period[r.pos] * r.gain
@@ -92,9 +97,9 @@ func pitch(past []float64, least, most, window int) int {
 }
 
 // hums says whether the newest samples of past are very like some about most earlier.
-func hums(past []float64, most int) bool {
-	lag := pitch(past, max(most-pitchMost, most/2), most, mergeOverlap)
-	return like(past, lag, mergeOverlap) >= humming
+func (r *repetition) hums(past []float64, most int) bool {
+	lag := pitch(past, max(most-pitchMost*r.wide, most/2), most, mergeOverlap*r.wide)
+	return like(past, lag, mergeOverlap*r.wide) >= humming
 }
 
 // like is the normalised correlation of the newest window samples of past with those lag earlier.
@@ -114,23 +119,32 @@ func like(past []float64, lag, window int) float64 {
 type concealer struct {
 	forward  repetition
 	backward repetition
-	before   [pastSamples]float64
-	after    [pastSamples]float64 // in reverse: the sample next to the gap last
-	bridged  [concealMost]float64
-	tail     [mergeOverlap + pitchMost]float64
+	before   []float64
+	after    []float64 // in reverse: the sample next to the gap last
+	bridged  []float64
+	tail     []float64
+}
+
+// newConcealer returns one for wide samples at each of 8 kHz.
+func newConcealer(wide int) concealer {
+	return concealer{
+		forward: newRepetition(wide), backward: newRepetition(wide),
+		before: make([]float64, pastSamples*wide), after: make([]float64, pastSamples*wide),
+		bridged: make([]float64, concealMost*wide), tail: make([]float64, (mergeOverlap+pitchMost)*wide),
+	}
 }
 
 // bridge fills gap, which lies between the samples the forward repetition continues and those in after,
 // of which the newest known are valid: both sides are continued into it and cross-faded.
 func (c *concealer) bridge(gap []int16, known, quiet int) {
-	c.backward.begin(c.after[pastSamples-known:], quiet)
+	c.backward.begin(c.after[len(c.after)-known:], quiet)
 	c.backward.steady = true
 	for i := range gap {
 		c.bridged[len(gap)-1-i] = c.backward.next()
 	}
 	fade := len(gap)
 	if c.forward.pause && c.backward.pause { // noise and other noise would be weaker in between
-		fade = min(fade, mergeOverlap)
+		fade = min(fade, mergeOverlap*c.forward.wide)
 	}
 	for i := range gap {
 		w := 0.5 - 0.5*math.Cos(math.Pi*(float64(max(0, i-len(gap)+fade))+0.5)/float64(fade))
@@ -145,7 +159,7 @@ func (c *concealer) join(x []int16, due bool) int {
 	if due || c.forward.pause {
 		return 0
 	}
-	n := min(mergeOverlap, len(x))
+	n := min(mergeOverlap*c.forward.wide, len(x))
 	best, at := math.Inf(-1), 0
 	var power float64
 	for _, v := range x[:n] {
@@ -157,7 +171,7 @@ func (c *concealer) join(x []int16, due bool) int {
 			product += c.tail[k+i] * float64(v)
 			energy += c.tail[k+i] * c.tail[k+i]
 		}
-		if like := product/(math.Sqrt(energy*power)+1) - 0.002*float64(k); like > best { // rather early
+		if like := product/(math.Sqrt(energy*power)+1) - 0.002*float64(k)/float64(c.forward.wide); like > best { // rather early
 			best, at = like, k
 		}
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 func TestInventedPeriodsJoin(t *testing.T) {
-	var r repetition
+	r := newRepetition(1)
 	past := make([]float64, pastSamples)
 	for i := range past { // nothing periodic: a slope
 		past[i] = float64(50 * i)
@@ -31,7 +31,7 @@ func tone(i int) float64 {
 func TestAGapIsBridgedFromBothSides(t *testing.T) {
 	for _, gap := range []int{80, 160, 320, concealMost} {
 		for _, known := range []int{160, pastSamples} {
-			var c concealer
+			c := newConcealer(1)
 			for i := range c.before {
 				c.before[i] = tone(i - pastSamples)
 			}
@@ -56,7 +56,7 @@ func TestAGapIsBridgedFromBothSides(t *testing.T) {
 
 // When the voice changes over the gap, its end is like what follows, which no look back can know.
 func TestTheEndOfAGapIsLikeWhatFollows(t *testing.T) {
-	var c concealer
+	c := newConcealer(1)
 	for i := range c.before {
 		c.before[i] = tone(i)
 	}
@@ -80,7 +80,7 @@ func TestTheEndOfAGapIsLikeWhatFollows(t *testing.T) {
 }
 
 func TestWithNothingInHandTheSoundFades(t *testing.T) {
-	var r repetition
+	r := newRepetition(1)
 	past := make([]float64, pastSamples)
 	for i := range past {
 		past[i] = tone(i)
@@ -110,7 +110,7 @@ func TestAPauseIsBridgedByItsNoise(t *testing.T) {
 	var power [gap]float64
 	likeness := 0.0
 	for range gaps {
-		var c concealer
+		c := newConcealer(1)
 		for i := range c.before {
 			c.before[i], c.after[i] = 20*random.NormFloat64(), 20*random.NormFloat64()
 		}
@@ -144,7 +144,7 @@ func TestAPauseIsBridgedByItsNoise(t *testing.T) {
 // A hum goes on as a hum.
 func TestAHumIsContinuedInPhase(t *testing.T) {
 	hum := func(i int) float64 { return 150 * math.Sin(2*math.Pi*float64(i)*120/sampleRate) }
-	var r repetition
+	r := newRepetition(1)
 	past := make([]float64, pastSamples)
 	for i := range past {
 		past[i] = hum(i - pastSamples)

@@ -21,7 +21,7 @@ func TestADayOfDrift(t *testing.T) {
 			if underRace {
 				tt.hours = 1
 			}
-			j := NewJitter(muLaw)
+			j := NewJitter(muLaw, sampleRate)
 			voice := speech(muLaw, 12*160*30)
 			payload := make([]byte, len(voice))
 			muLaw.encodeTo(payload, voice)

@@ -11,7 +11,7 @@ import (
 // late plays seconds of signal whose first packets all come so many ms late, and returns what was heard. The
 // delay it begins with is that much over its target.
 func late(ms int, seconds float64, signal func(i int) float64) ([]int16, *Jitter) {
-	j := NewJitter(muLaw)
+	j := NewJitter(muLaw, sampleRate)
 	epoch := time.Unix(9, 0)
 	payload := make([]byte, 160)
 	out := make([]int16, 40)
@@ -102,7 +102,7 @@ func TestAPauseIsCutAtOnce(t *testing.T) {
 
 // What is cut is a pause to its end.
 func TestSpeechAfterAPauseIsNotCut(t *testing.T) {
-	j := NewJitter(muLaw)
+	j := NewJitter(muLaw, sampleRate)
 	const pause = 330
 	random := rand.New(rand.NewPCG(8, 8))
 	for i := range pauseMost + scaleFade {
@@ -143,7 +143,7 @@ func TestMisfit(t *testing.T) {
 	for _, tt := range []struct{ length, pull, ahead, fit, rest int }{
 		{160, 40, 0, 0, 0}, {160, 40, 30, 30, 0}, {160, 40, 75, 35, 0}, {110, 40, 7, 7, 30}, {80, 160, 10, 10, 80}, {480, 40, 39, 39, 0},
 	} {
-		j := NewJitter(muLaw)
+		j := NewJitter(muLaw, sampleRate)
 		j.length, j.newest, j.play = tt.length, 10_000, 10_000-int64(tt.ahead)
 		if fit, rest := j.misfit(tt.pull); fit != tt.fit || rest != tt.rest {
 			t.Errorf("packets of %d in pulls of %d: %d and %d, want %d and %d", tt.length, tt.pull, fit, rest, tt.fit, tt.rest)
