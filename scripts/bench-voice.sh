@@ -38,6 +38,9 @@ for folder in "$@"; do
 done
 cd "$(dirname "$0")/.."
 
+for program in go zcat dpkg-query; do
+	command -v "$program" >/dev/null || { echo "bench-voice.sh: there is no $program in PATH; this runs on Debian, with Go" >&2; exit 2; }
+done
 missing=()
 for package in "${packages[@]}"; do
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
