@@ -284,24 +284,29 @@ func FuzzJitter(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 160, 20, 0, 0, 0, 160, 20, 9, 0, 0, 160, 200})
 	f.Add([]byte{255, 255, 255, 160, 0, 0, 0, 10, 255, 255, 128, 0, 0, 1, 7})
 	f.Fuzz(func(t *testing.T, script []byte) {
-		j := NewJitter(muLaw, sampleRate)
-		now := time.Unix(0, 0)
-		payload := make([]byte, maxPayload)
-		out := make([]int16, 40)
-		var ts uint32
-		for ; len(script) >= 5; script = script[5:] {
-			ts += uint32(int32(binary.BigEndian.Uint32(script))) >> 8 << 4 // steps of all sizes, both ways
-			j.Push(now, 0, ts, payload[:int(script[3])*6])
-			for range int(script[4]) % 64 {
-				j.Pull(now, out)
-				now = now.Add(5 * time.Millisecond)
-			}
-		}
-		s := j.Stats()
-		if s.Delay < 0 || s.Target < 0 || s.Target > 2*time.Second {
-			t.Errorf("stats %+v", s)
+		for _, rate := range []int{clockRate, wideRate} {
+			fuzzJitter(t, NewJitter(muLaw, rate), script)
 		}
 	})
+}
+
+func fuzzJitter(t *testing.T, j *Jitter, script []byte) {
+	now := time.Unix(0, 0)
+	payload := make([]byte, maxPayload)
+	out := make([]int16, 40)
+	var ts uint32
+	for ; len(script) >= 5; script = script[5:] {
+		ts += uint32(int32(binary.BigEndian.Uint32(script))) >> 8 << 4 // steps of all sizes, both ways
+		j.Push(now, 0, ts, payload[:int(script[3])*6])
+		for range int(script[4]) % 64 {
+			j.Pull(now, out)
+			now = now.Add(5 * time.Millisecond)
+		}
+	}
+	s := j.Stats()
+	if s.Delay < 0 || s.Target < 0 || s.Target > 2*time.Second {
+		t.Errorf("stats %+v", s)
+	}
 }
 
 func BenchmarkReceive(b *testing.B) {
