@@ -1,13 +1,15 @@
 package media
 
 import (
+	"fmt"
 	"math/bits"
 	"time"
 )
 
-// Implementation constants, in samples unless they say otherwise.
+// Implementation constants, in samples at 8 kHz unless they say otherwise.
 const (
-	samplesMS   = sampleRate / 1000
+	clockRate   = 8000 // of RTP timestamps, G.722's too
+	samplesMS   = clockRate / 1000
 	ringSamples = 16384                      // 2 s of voice, a power of two
 	ringReach   = ringSamples - 2*maxPayload // how far from playout a packet may be
 	aheadMost   = 4 * maxPayload             // of what is ready to be played
@@ -26,8 +28,8 @@ const (
 
 // A Decoder turns one payload into linear samples.
 type Decoder interface {
-	// Decode writes the samples of payload to dst, which is long enough for maxPayload, and returns
-	// how many there are. It allocates nothing.
+	// Decode writes the samples of payload to dst, which is long enough for maxPayload ticks of the RTP
+	// clock, and returns how many there are. It allocates nothing.
 	Decode(dst []int16, payload []byte) int
 }
 
@@ -39,16 +41,19 @@ type Decoder interface {
 //	  └──► ring → ahead → Pull                  shortened and lengthened: receive_scale.go
 //	              ↑ concealer, comfort          receive_conceal.go, receive_noise.go
 //
-// The delay aims at the cheapest point between delay and loss. A Jitter is not safe for concurrent use;
+// The delay aims at the cheapest point between delay and loss. Samples come at 8 or 16 kHz; the RTP clock is 8 kHz
+// for both, as it is for G.722 (RFC 3551 section 4.5.2). A Jitter is not safe for concurrent use;
 // it allocates nothing once made, and never reads a clock.
 type Jitter struct {
 	Decoder Decoder // of the packets pushed next
 
-	ring [ringSamples]int16
-	have [ringSamples / 64]uint64 // bit set for samples from play to end that arrived
+	wide  int     // samples for each tick of the RTP clock; positions below are in samples
+	perMS float64 // samples
+	ring  []int16
+	have  []uint64 // bit set for samples from play to end that arrived
 
 	state    jitterState
-	newest   int64 // greatest timestamp pushed, extended to 64 bits
+	newest   int64 // greatest timestamp pushed, extended to 64 bits, in samples
 	play     int64 // timestamp of the next sample to be taken from the ring
 	end      int64 // one after the newest sample in hand
 	length   int   // samples in the packet pushed last
@@ -68,18 +73,18 @@ type Jitter struct {
 	gapEnd int64   // the gap counted last
 
 	ahead      []int16 // played next
-	aheadStore [aheadMost]int16
-	past       [pastSamples]int16 // played last, the newest at the end
-	inventing  bool               // the concealer speaks
-	stalled    int                // samples invented because nothing newer was in hand
-	noising    bool               // comfort noise is played
+	past       []int16 // played last, the newest at the end
+	inventing  bool    // the concealer speaks
+	stalled    int     // samples invented because nothing newer was in hand
+	noising    bool    // comfort noise is played
 	comfort    comfort
 	conceal    concealer
+	inTime     bool    // what it said took just as long as what was missed
 	sinceScale int     // samples since the last step
 	noise      float64 // mean square of pauses
 	pulled     float64 // when the next pull is due, in ms
 	played     float64 // relative delay of what was played last, in ms
-	scratch    [maxPayload]int16
+	scratch    []int16
 
 	stats JitterStats
 }
@@ -105,11 +110,18 @@ type JitterStats struct {
 	Target    time.Duration // the same that is aimed at
 }
 
-// NewJitter returns an empty buffer.
-func NewJitter(d Decoder) *Jitter {
-	j := &Jitter{Decoder: d, length: 20 * samplesMS}
-	j.ahead = j.aheadStore[:0]
-	return j
+// NewJitter returns an empty buffer for samples at rate, which is 8000 or 16000 a second, as d makes them.
+func NewJitter(d Decoder, rate int) *Jitter {
+	if rate != clockRate && rate != 2*clockRate {
+		panic(fmt.Sprintf("media: a jitter buffer at %d Hz", rate))
+	}
+	wide := rate / clockRate
+	return &Jitter{
+		Decoder: d, wide: wide, perMS: float64(wide * samplesMS), length: 20 * samplesMS * wide,
+		ring: make([]int16, ringSamples*wide), have: make([]uint64, ringSamples*wide/64),
+		ahead: make([]int16, 0, aheadMost*wide), past: make([]int16, pastSamples*wide),
+		scratch: make([]int16, maxPayload*wide), conceal: newConcealer(wide), comfort: comfort{wide: wide},
+	}
 }
 
 // Reset forgets what is in hand and what was learned: the source began anew.
@@ -118,7 +130,7 @@ func (j *Jitter) Reset() {
 	j.pauseAt, j.pauseEnd, j.gapEnd = 0, 0, 0
 	j.comfort.on = false
 	j.window, j.drift = delayWindow{}, clockDrift{}
-	clear(j.have[:])
+	clear(j.have)
 }
 
 // Push hands over one received payload: seq is the RTP sequence number, timestamp its RTP time, now its
@@ -128,7 +140,7 @@ func (j *Jitter) Push(now time.Time, seq uint16, timestamp uint32, payload []byt
 	if len(payload) == 0 || len(payload) > maxPayload {
 		return
 	}
-	n := j.Decoder.Decode(j.scratch[:], payload)
+	n := j.Decoder.Decode(j.scratch, payload)
 	if n == 0 {
 		return
 	}
@@ -138,7 +150,7 @@ func (j *Jitter) Push(now time.Time, seq uint16, timestamp uint32, payload []byt
 		return
 	}
 	j.length = n
-	if j.state == jitterFilling && at < j.play && j.end-at < ringReach {
+	if j.state == jitterFilling && at < j.play && j.end-at < j.reach() {
 		j.play = at // reordered before the first was played
 	}
 	if seq == j.seq+1 && at > j.end {
@@ -166,7 +178,7 @@ func (j *Jitter) PushNoise(seq uint16, timestamp uint32, payload []byte) {
 		return
 	}
 	at := j.extend(timestamp)
-	if at > j.play+ringReach || at < j.play-ringReach {
+	if at > j.play+j.reach() || at < j.play-j.reach() {
 		return
 	}
 	j.comfort.describe(payload)
@@ -180,29 +192,37 @@ func (j *Jitter) PushNoise(seq uint16, timestamp uint32, payload []byte) {
 	}
 }
 
-// extend is the timestamp nearest to the newest, in 64 bits.
+// extend is the timestamp nearest to the newest, in 64 bits and samples.
 func (j *Jitter) extend(timestamp uint32) int64 {
-	return j.newest + int64(int32(timestamp-uint32(j.newest)))
+	return j.newest + int64(int32(timestamp-uint32(j.newest/int64(j.wide))))*int64(j.wide)
 }
+
+// first is where a stream begins that begins with timestamp, in samples.
+func (j *Jitter) first(timestamp uint32) int64 {
+	return (int64(1)<<32 + int64(timestamp)) * int64(j.wide)
+}
+
+// reach is how far from playout a packet may be.
+func (j *Jitter) reach() int64 { return int64(ringReach * j.wide) }
 
 // place says where n samples with a timestamp belong; not ok: they are nonsense, or the next packet will tell.
 func (j *Jitter) place(timestamp uint32, n int) (at int64, ok bool) {
 	at = j.extend(timestamp)
 	switch {
 	case j.state == jitterIdle:
-		j.zero = int64(1)<<32 + int64(timestamp)
+		j.zero = j.first(timestamp)
 		return j.begin(j.zero), true
-	case at+int64(n) > j.play+ringReach || at < j.play-ringReach:
-		if j.stalled > dryAfter || j.noising { // after a long silence
+	case at+int64(n) > j.play+j.reach() || at < j.play-j.reach():
+		if j.stalled > dryAfter*j.wide || j.noising { // after a long silence
 			return j.begin(at), true
 		}
-		if !j.jumping || abs(at-j.jumpTo) > ringReach {
+		if !j.jumping || abs(at-j.jumpTo) > j.reach() {
 			j.jumping, j.jumpTo = true, at
 			j.stats.Strayed++
 			return 0, false
 		}
 		j.Reset()
-		j.zero = int64(1)<<32 + int64(timestamp)
+		j.zero = j.first(timestamp)
 		return j.begin(j.zero), true
 	}
 	j.jumping = false
@@ -223,7 +243,7 @@ func (j *Jitter) observe(now time.Time, at int64) {
 		j.origin = now
 	}
 	ms := j.clock(now)
-	relative := ms - float64(at-j.zero)/samplesMS - j.drift.at(ms)
+	relative := ms - float64(at-j.zero)/j.perMS - j.drift.at(ms)
 	if early := j.window.least() - relative; early > jumpEarly || early < -jumpLate {
 		j.window, j.drift = delayWindow{}, clockDrift{} // no network is so quick all at once: the far end's clock jumped
 	}
@@ -233,7 +253,7 @@ func (j *Jitter) observe(now time.Time, at int64) {
 	j.window.revise(j.target)
 	j.target = j.window.best(j.losses)
 	if j.losses > lossLook { // the packet after a lost one is to be in hand when that is missed
-		look := min(float64(j.length)/samplesMS, lookMost)
+		look := min(float64(j.length)/j.perMS, lookMost)
 		j.target = max(j.target, j.window.least()+j.window.spread(lookShare, lookSpread)+look)
 	}
 }
@@ -243,7 +263,7 @@ func (j *Jitter) clock(now time.Time) float64 { return millis(now.Sub(j.origin))
 
 // delay is the relative delay of the next sample when it is played at now.
 func (j *Jitter) delay(now float64) float64 {
-	return now - float64(j.play-int64(len(j.ahead))-j.zero)/samplesMS - j.drift.at(now)
+	return now - float64(j.play-int64(len(j.ahead))-j.zero)/j.perMS - j.drift.at(now)
 }
 
 // store puts samples into the ring.
@@ -260,7 +280,7 @@ func (j *Jitter) store(at int64, pcm []int16) {
 		return
 	}
 	for i, v := range pcm {
-		k := (at + int64(i)) & (ringSamples - 1)
+		k := (at + int64(i)) & int64(len(j.ring)-1)
 		j.ring[k] = v
 		j.have[k>>6] |= 1 << (k & 63)
 	}
@@ -268,14 +288,14 @@ func (j *Jitter) store(at int64, pcm []int16) {
 }
 
 func (j *Jitter) has(at int64) bool {
-	k := at & (ringSamples - 1)
+	k := at & int64(len(j.ring)-1)
 	return j.have[k>>6]>>(k&63)&1 != 0
 }
 
 // run is how many samples are in hand at play, at most n.
 func (j *Jitter) run(n int) int {
 	for i := 0; i < n; {
-		k := (j.play + int64(i)) & (ringSamples - 1)
+		k := (j.play + int64(i)) & int64(len(j.ring)-1)
 		i += bits.TrailingZeros64(^(j.have[k>>6] >> (k & 63))) // zeros shifted in end a word's run
 		if i >= n {
 			return n
@@ -290,7 +310,7 @@ func (j *Jitter) run(n int) int {
 // gap is how many samples are missing before the next in hand; 0 when none is.
 func (j *Jitter) gap() int {
 	for at := j.play; at < j.end; {
-		k := at & (ringSamples - 1)
+		k := at & int64(len(j.ring)-1)
 		if word := j.have[k>>6] >> (k & 63); word != 0 {
 			return int(at-j.play) + bits.TrailingZeros64(word)
 		}
@@ -302,7 +322,7 @@ func (j *Jitter) gap() int {
 // drop takes n samples out of the ring at play, n at most what was run or is to be left out.
 func (j *Jitter) drop(n int) {
 	for n > 0 {
-		k := j.play & (ringSamples - 1)
+		k := j.play & int64(len(j.ring)-1)
 		part := min(n, 64-int(k&63))
 		j.have[k>>6] &^= (1<<part - 1) << (k & 63)
 		j.play += int64(part)
@@ -316,24 +336,24 @@ func (j *Jitter) Pull(now time.Time, out []int16) {
 	ms, whole := j.clock(now), len(out)
 	if j.state == jitterFilling {
 		fit, rest := j.misfit(whole)
-		if j.delay(ms)-float64(fit+rest)/samplesMS >= j.target {
+		if j.delay(ms)-float64(fit+rest)/j.perMS >= j.target {
 			j.state = jitterPlaying
 		}
 	}
 	if over := j.delay(ms) - j.target; j.state == jitterPlaying && over > outageLeast && ms-j.pulled > outageLeast {
-		j.skip(int(over * samplesMS)) // nobody listened when it was due
+		j.skip(int(over * j.perMS)) // nobody listened when it was due
 		j.stalled = 0
 	}
-	j.pulled = ms + float64(whole)/samplesMS
+	j.pulled = ms + float64(whole)/j.perMS
 	if j.state != jitterPlaying {
 		clear(out)
 		j.heard(out)
 		return
 	}
 	for len(out) > 0 {
-		n := min(len(out), fillChunk)
+		n := min(len(out), fillChunk*j.wide)
 		j.pull(ms, out[:n], whole)
-		ms, out = ms+float64(n)/samplesMS, out[n:]
+		ms, out = ms+float64(n)/j.perMS, out[n:]
 		whole = 0
 	}
 }
@@ -342,10 +362,10 @@ func (j *Jitter) Pull(now time.Time, out []int16) {
 func (j *Jitter) pull(ms float64, out []int16, whole int) {
 	n := len(out)
 	j.sinceScale += n
-	if flood := j.delay(ms) - j.target; flood > floodAbove && j.stalled == 0 && int(j.end-j.play) > int(flood*samplesMS) {
-		j.skip(int(flood * samplesMS))
+	if flood := j.delay(ms) - j.target; flood > floodAbove && j.stalled == 0 && int(j.end-j.play) > int(flood*j.perMS) {
+		j.skip(int(flood * j.perMS))
 	}
-	if j.stalled > dryAfter && j.delay(ms) < j.target-slackBelow { // it goes on when its time has come
+	if j.stalled > dryAfter*j.wide && j.delay(ms) < j.target-slackBelow { // it goes on when its time has come
 		j.invent(n)
 	} else {
 		j.fill(n)
@@ -364,25 +384,25 @@ func (j *Jitter) pull(ms float64, out []int16, whole int) {
 
 // heard notes what was played.
 func (j *Jitter) heard(pcm []int16) {
-	if len(pcm) >= pastSamples {
-		copy(j.past[:], pcm[len(pcm)-pastSamples:])
+	if len(pcm) >= len(j.past) {
+		copy(j.past, pcm[len(pcm)-len(j.past):])
 		return
 	}
-	copy(j.past[:], j.past[len(pcm):])
-	copy(j.past[pastSamples-len(pcm):], pcm)
+	copy(j.past, j.past[len(pcm):])
+	copy(j.past[len(j.past)-len(pcm):], pcm)
 }
 
 // fill takes samples that are in hand until need are ready to be played, or a gap is met.
 func (j *Jitter) fill(need int) {
 	for len(j.ahead) < need {
-		n := j.run(fillChunk)
+		n := j.run(fillChunk * j.wide)
 		if n == 0 {
 			return
 		}
 		j.stalled = 0 // what is late is played all the same: the delay grows
 		x := j.scratch[:n]
 		for i := range x {
-			x[i] = j.ring[(j.play+int64(i))&(ringSamples-1)]
+			x[i] = j.ring[(j.play+int64(i))&int64(len(j.ring)-1)]
 		}
 		j.comfort.on = j.comfort.on && j.comfort.start > j.play
 		j.drop(n)
@@ -393,10 +413,10 @@ func (j *Jitter) fill(need int) {
 
 // join appends real samples, which may fade into x from what was invented before.
 func (j *Jitter) join(x []int16) {
-	n := min(mergeOverlap, len(x))
+	n := min(mergeOverlap*j.wide, len(x))
 	switch {
 	case j.inventing:
-		k := j.conceal.join(x)
+		k := j.conceal.join(x, j.inTime)
 		for i := range k {
 			j.ahead = append(j.ahead, round(j.conceal.tail[i]))
 		}
@@ -417,7 +437,7 @@ func (j *Jitter) join(x []int16) {
 func (j *Jitter) skip(n int) {
 	j.drop(n)
 	j.continuePast()
-	j.stats.Skipped += samplesTime(n)
+	j.stats.Skipped += j.time(n)
 }
 
 // missing appends up to need samples that no packet brought, or more when a whole gap is bridged.
@@ -442,10 +462,11 @@ func (j *Jitter) missing(now float64, need int) {
 		done := min(j.stalled, gap)
 		j.play += int64(done)
 		j.stalled -= done
-	case gap > concealMost:
+		j.inTime = j.stalled == 0
+	case gap > concealMost*j.wide:
 		j.count(gap, pause)
-		gap -= concealMost
-		if over := int((j.delay(now) - j.target) * samplesMS); over > 0 { // late as it is: not all of it is waited for
+		gap -= concealMost * j.wide
+		if over := int((j.delay(now) - j.target) * j.perMS); over > 0 { // late as it is: not all of it is waited for
 			j.play += int64(min(over, gap))
 			gap -= min(over, gap)
 		}
@@ -471,16 +492,17 @@ func (j *Jitter) count(gap int, pause bool) {
 func (j *Jitter) bridge(gap int) {
 	j.continuePast()
 	j.play += int64(gap)
-	known := j.run(pastSamples)
+	after := j.conceal.after
+	known := j.run(len(after))
 	for i := range known {
-		j.conceal.after[pastSamples-1-i] = float64(j.ring[(j.play+int64(i))&(ringSamples-1)])
+		after[len(after)-1-i] = float64(j.ring[(j.play+int64(i))&int64(len(j.ring)-1)])
 	}
 	have := len(j.ahead)
 	j.ahead = j.ahead[:have+gap]
 	j.conceal.forward.steady = true
-	j.conceal.bridge(j.ahead[have:], known)
+	j.conceal.bridge(j.ahead[have:], known, j.hush(after[len(after)-known:]))
 	j.inventing, j.noising = false, false
-	j.stats.Concealed += samplesTime(gap)
+	j.stats.Concealed += j.time(gap)
 }
 
 // invent continues what was played, with nothing newer in hand.
@@ -489,8 +511,9 @@ func (j *Jitter) invent(n int) {
 	for range n {
 		j.ahead = append(j.ahead, round(j.conceal.forward.next()))
 	}
-	if j.stalled += n; j.stalled <= dryAfter { // after that it is silence
-		j.stats.Concealed += samplesTime(n)
+	j.inTime = false
+	if j.stalled += n; j.stalled <= dryAfter*j.wide { // after that it is silence
+		j.stats.Concealed += j.time(n)
 	}
 }
 
@@ -509,14 +532,15 @@ func (j *Jitter) continuePast() {
 	if j.inventing {
 		return
 	}
-	m := min(len(j.ahead), pastSamples)
+	before := j.conceal.before
+	m := min(len(j.ahead), len(before))
 	for i, v := range j.past[m:] {
-		j.conceal.before[i] = float64(v)
+		before[i] = float64(v)
 	}
 	for i, v := range j.ahead[len(j.ahead)-m:] {
-		j.conceal.before[pastSamples-m+i] = float64(v)
+		before[len(before)-m+i] = float64(v)
 	}
-	j.conceal.forward.begin(j.conceal.before[:])
+	j.conceal.forward.begin(before, j.hush(before))
 	j.inventing, j.noising = true, false
 }
 
@@ -533,6 +557,9 @@ func (j *Jitter) Stats() JitterStats {
 	return s
 }
 
-func samplesTime(n int) time.Duration { return time.Duration(n) * time.Second / sampleRate }
+// time is how long n samples last.
+func (j *Jitter) time(n int) time.Duration {
+	return time.Duration(n) * time.Second / time.Duration(clockRate*j.wide)
+}
 
 func abs[T int | int64](v T) T { return max(v, -v) }

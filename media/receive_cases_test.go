@@ -16,7 +16,7 @@ type bench struct {
 }
 
 func newBench(t *testing.T) *bench {
-	return &bench{t: t, j: NewJitter(muLaw), now: time.Unix(50, 0), voice: speech(muLaw, 30*sampleRate)}
+	return &bench{t: t, j: NewJitter(muLaw, sampleRate), now: time.Unix(50, 0), voice: speech(muLaw, 30*sampleRate)}
 }
 
 // push sends packet i of the voice at timestamp ts.
@@ -135,7 +135,7 @@ func TestJitterPutsTheFirstPacketsInOrder(t *testing.T) {
 
 func TestJitterTakesAnyPacketTime(t *testing.T) {
 	for _, samples := range []int{1, 40, 80, 110, 240, 480, 960, 1600} {
-		j := NewJitter(muLaw)
+		j := NewJitter(muLaw, sampleRate)
 		voice := speech(muLaw, 4*sampleRate)
 		payload := make([]byte, maxPayload)
 		var heard []int16
@@ -156,9 +156,11 @@ func TestJitterTakesAnyPacketTime(t *testing.T) {
 	}
 }
 
+func bySamples(n int) time.Duration { return time.Duration(n) * time.Second / sampleRate }
+
 func TestJitterOfAnySoundPeriod(t *testing.T) {
 	for _, n := range []int{16, 32, 40, 64, 80, 128, 160, 240, 320, 480} {
-		j := NewJitter(muLaw)
+		j := NewJitter(muLaw, sampleRate)
 		voice := speech(muLaw, 10*sampleRate)
 		payload := make([]byte, 160)
 		var heard []int16
@@ -167,16 +169,16 @@ func TestJitterOfAnySoundPeriod(t *testing.T) {
 		for at, sent := 0, 0; at < 8*sampleRate; at += n {
 			for ; sent*160 <= at; sent++ {
 				muLaw.encodeTo(payload, voice[sent*160:][:160])
-				j.Push(epoch.Add(samplesTime(sent*160)), uint16(sent), uint32(sent*160), payload)
+				j.Push(epoch.Add(bySamples(sent*160)), uint16(sent), uint32(sent*160), payload)
 			}
-			j.Pull(epoch.Add(samplesTime(at)), out)
+			j.Pull(epoch.Add(bySamples(at)), out)
 			heard = append(heard, out...)
 		}
 		s := j.Stats()
 		if find(heard, voice[3*sampleRate:7*sampleRate]) < 0 {
 			t.Errorf("pulls of %d samples: not played as it is; %+v", n, s)
 		}
-		if most := samplesTime(2*n) + 3*time.Millisecond; s.Delay > most || s.Concealed > 0 {
+		if most := bySamples(2*n) + 3*time.Millisecond; s.Delay > most || s.Concealed > 0 {
 			t.Errorf("pulls of %d samples: %+v, want a delay of at most %v", n, s, most)
 		}
 	}
@@ -201,7 +203,7 @@ func TestJitterIsSilentWithoutPackets(t *testing.T) {
 
 func TestALossIsConcealedAndJoinedSoftly(t *testing.T) {
 	const lost = 20 // in the middle of a vowel: a steady 200 Hz
-	j := NewJitter(muLaw)
+	j := NewJitter(muLaw, sampleRate)
 	now := time.Unix(9, 0)
 	payload := make([]byte, 160)
 	out := make([]int16, 40)
@@ -259,7 +261,7 @@ func TestTheNextPacketIsWaitedForWhereSomeAreLost(t *testing.T) {
 }
 
 func TestFramePathAllocatesNothing(t *testing.T) {
-	j := NewJitter(muLaw)
+	j := NewJitter(muLaw, sampleRate)
 	now := time.Unix(0, 0)
 	payload := make([]byte, 160)
 	out := make([]int16, 40)
@@ -282,28 +284,33 @@ func FuzzJitter(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 160, 20, 0, 0, 0, 160, 20, 9, 0, 0, 160, 200})
 	f.Add([]byte{255, 255, 255, 160, 0, 0, 0, 10, 255, 255, 128, 0, 0, 1, 7})
 	f.Fuzz(func(t *testing.T, script []byte) {
-		j := NewJitter(muLaw)
-		now := time.Unix(0, 0)
-		payload := make([]byte, maxPayload)
-		out := make([]int16, 40)
-		var ts uint32
-		for ; len(script) >= 5; script = script[5:] {
-			ts += uint32(int32(binary.BigEndian.Uint32(script))) >> 8 << 4 // steps of all sizes, both ways
-			j.Push(now, 0, ts, payload[:int(script[3])*6])
-			for range int(script[4]) % 64 {
-				j.Pull(now, out)
-				now = now.Add(5 * time.Millisecond)
-			}
-		}
-		s := j.Stats()
-		if s.Delay < 0 || s.Target < 0 || s.Target > 2*time.Second {
-			t.Errorf("stats %+v", s)
+		for _, rate := range []int{clockRate, wideRate} {
+			fuzzJitter(t, NewJitter(muLaw, rate), script)
 		}
 	})
 }
 
+func fuzzJitter(t *testing.T, j *Jitter, script []byte) {
+	now := time.Unix(0, 0)
+	payload := make([]byte, maxPayload)
+	out := make([]int16, 40)
+	var ts uint32
+	for ; len(script) >= 5; script = script[5:] {
+		ts += uint32(int32(binary.BigEndian.Uint32(script))) >> 8 << 4 // steps of all sizes, both ways
+		j.Push(now, 0, ts, payload[:int(script[3])*6])
+		for range int(script[4]) % 64 {
+			j.Pull(now, out)
+			now = now.Add(5 * time.Millisecond)
+		}
+	}
+	s := j.Stats()
+	if s.Delay < 0 || s.Target < 0 || s.Target > 2*time.Second {
+		t.Errorf("stats %+v", s)
+	}
+}
+
 func BenchmarkReceive(b *testing.B) {
-	j := NewJitter(muLaw)
+	j := NewJitter(muLaw, sampleRate)
 	now := time.Unix(0, 0)
 	payload := make([]byte, 160)
 	out := make([]int16, 40)
@@ -318,7 +325,7 @@ func BenchmarkReceive(b *testing.B) {
 }
 
 func BenchmarkReceiveWithAFifthLost(b *testing.B) {
-	j := NewJitter(muLaw)
+	j := NewJitter(muLaw, sampleRate)
 	now := time.Unix(0, 0)
 	voice := speech(muLaw, 100*160)
 	payload := make([]byte, len(voice))

@@ -2,16 +2,17 @@ package media
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 )
 
 func TestInventedPeriodsJoin(t *testing.T) {
-	var r repetition
+	r := newRepetition(1)
 	past := make([]float64, pastSamples)
 	for i := range past { // nothing periodic: a slope
 		past[i] = float64(50 * i)
 	}
-	r.begin(past)
+	r.begin(past, 0)
 	last := r.next()
 	for i := 1; i < r.lag; i++ {
 		last = r.next()
@@ -30,17 +31,17 @@ func tone(i int) float64 {
 func TestAGapIsBridgedFromBothSides(t *testing.T) {
 	for _, gap := range []int{80, 160, 320, concealMost} {
 		for _, known := range []int{160, pastSamples} {
-			var c concealer
+			c := newConcealer(1)
 			for i := range c.before {
 				c.before[i] = tone(i - pastSamples)
 			}
 			for i := range known {
 				c.after[pastSamples-1-i] = tone(gap + i)
 			}
-			c.forward.begin(c.before[:])
+			c.forward.begin(c.before[:], 0)
 			c.forward.steady = true
 			out := make([]int16, gap)
-			c.bridge(out, known)
+			c.bridge(out, known, 0)
 			var wrong, power float64
 			for i, v := range out {
 				wrong += (float64(v) - tone(i)) * (float64(v) - tone(i))
@@ -55,7 +56,7 @@ func TestAGapIsBridgedFromBothSides(t *testing.T) {
 
 // When the voice changes over the gap, its end is like what follows, which no look back can know.
 func TestTheEndOfAGapIsLikeWhatFollows(t *testing.T) {
-	var c concealer
+	c := newConcealer(1)
 	for i := range c.before {
 		c.before[i] = tone(i)
 	}
@@ -63,10 +64,10 @@ func TestTheEndOfAGapIsLikeWhatFollows(t *testing.T) {
 	for i := range pastSamples {
 		c.after[pastSamples-1-i] = loud(i)
 	}
-	c.forward.begin(c.before[:])
+	c.forward.begin(c.before[:], 0)
 	c.forward.steady = true
 	out := make([]int16, 160)
-	c.bridge(out, pastSamples)
+	c.bridge(out, pastSamples, 0)
 	var wrong, power float64
 	for i, v := range out[130:] {
 		want := loud(i - 30)
@@ -79,12 +80,12 @@ func TestTheEndOfAGapIsLikeWhatFollows(t *testing.T) {
 }
 
 func TestWithNothingInHandTheSoundFades(t *testing.T) {
-	var r repetition
+	r := newRepetition(1)
 	past := make([]float64, pastSamples)
 	for i := range past {
 		past[i] = tone(i)
 	}
-	r.begin(past)
+	r.begin(past, 0)
 	most := func(n int) (m float64) {
 		for range n {
 			m = max(m, math.Abs(r.next()))
@@ -98,5 +99,60 @@ func TestWithNothingInHandTheSoundFades(t *testing.T) {
 	most(concealFade / 2)
 	if end := most(100); end != 0 {
 		t.Errorf("after 120 ms something as loud as %v goes on", end)
+	}
+}
+
+// A pause that is bridged is as loud as around, and sounds like noise: no dip between two noises that are faded, no
+// period of a few ms that hums.
+func TestAPauseIsBridgedByItsNoise(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 7))
+	const gaps, gap = 200, 160
+	var power [gap]float64
+	likeness := 0.0
+	for range gaps {
+		c := newConcealer(1)
+		for i := range c.before {
+			c.before[i], c.after[i] = 20*random.NormFloat64(), 20*random.NormFloat64()
+		}
+		c.forward.begin(c.before[:], pastSamples)
+		c.forward.steady = true
+		out := make([]int16, gap)
+		c.bridge(out, pastSamples, pastSamples)
+		for i, v := range out {
+			power[i] += float64(v) * float64(v) / gaps
+		}
+		most := 0.0
+		for lag := pitchLeast; lag <= 80; lag++ {
+			most = max(most, alike(out[lag:], out[:gap-lag]))
+		}
+		likeness += most / gaps
+	}
+	for i := 0; i+20 <= gap; i += 20 {
+		var mean float64
+		for _, p := range power[i:][:20] {
+			mean += p / 20
+		}
+		if db := 10 * math.Log10(mean/400); math.Abs(db) > 0.8 && i+20 <= gap-mergeOverlap || db < -3 {
+			t.Errorf("from sample %d on the noise is %.1f dB louder than it was", i, db)
+		}
+	}
+	if likeness > 0.5 {
+		t.Errorf("it hums: like itself by %.2f", likeness)
+	}
+}
+
+// A hum goes on as a hum.
+func TestAHumIsContinuedInPhase(t *testing.T) {
+	hum := func(i int) float64 { return 150 * math.Sin(2*math.Pi*float64(i)*120/sampleRate) }
+	r := newRepetition(1)
+	past := make([]float64, pastSamples)
+	for i := range past {
+		past[i] = hum(i - pastSamples)
+	}
+	r.begin(past, pastSamples)
+	for i := range 160 {
+		if got := r.next(); math.Abs(got-hum(i)) > 30 {
+			t.Fatalf("sample %d is %.0f, the hum %.0f", i, got, hum(i))
+		}
 	}
 }

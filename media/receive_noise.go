@@ -27,6 +27,10 @@ type comfort struct {
 	taps  [comfortOrder + 1]float64
 	state [comfortOrder]float64 // behind the filter, the newest first
 	seed  uint32
+
+	wide int // samples for each of the filter's, which are at 8 kHz
+	half bool
+	last int16
 }
 
 // describe takes a comfort noise payload.
@@ -57,8 +61,21 @@ func (c *comfort) level(power float64) {
 // covers says whether at is in the far end's silence.
 func (c *comfort) covers(at int64) bool { return c.on && at >= c.start }
 
-// next is the next sample.
+// next is the next sample. At 16 kHz every other lies between two of the filter's.
 func (c *comfort) next() int16 {
+	if c.wide < 2 {
+		return c.filtered()
+	}
+	if c.half = !c.half; !c.half {
+		return c.last
+	}
+	before := c.last
+	c.last = c.filtered()
+	return int16((int(before) + int(c.last)) / 2)
+}
+
+// filtered is the next sample of the filter.
+func (c *comfort) filtered() int16 {
 	c.seed = c.seed*1664525 + 1013904223
 	v := float64(int32(c.seed)) / (1 << 31) * math.Sqrt(3) * c.gain
 	for i := range c.order {

@@ -2,11 +2,12 @@ package media
 
 import "math"
 
-// Implementation constants.
+// Implementation constants, in samples at 8 kHz unless they say otherwise.
 const (
 	scaleLeast   = 20   // samples one step adds or takes in speech, at least
 	scaleFine    = 4    // the same in a pause
-	scaleMost    = 120  // the same
+	scaleMost    = 120  // the same, at most
+	pauseMost    = 640  // a pause is cut by at once
 	scaleLook    = 60   // samples compared
 	scaleFade    = 40   // cross-fade in a pause, where any cut does
 	quietLook    = 80   // samples that tell a pause from speech
@@ -42,40 +43,45 @@ func (j *Jitter) adapt(now float64, n int) {
 	}
 	quiet := j.quiet()
 	fit, rest := j.misfit(n)
-	unit := n - rest
-	over := j.delay(now) - float64(fit+rest)/samplesMS - j.target // of what counts
+	unit, fine := n-rest, scaleFine*j.wide
+	if j.losses > lossLook { // a gap that does not begin with a pull spoils one more
+		fine = 1
+	}
+	over := j.delay(now) - float64(fit+rest)/j.perMS - j.target // of what counts
 	switch {
 	case over >= 0:
 		over = min(over, j.delay(now)-j.latest) // packets that come so late now would be missed, whatever the target says
 		take := fit
-		if over >= float64(n)/samplesMS+slackAbove {
-			take += int((over-slackAbove)*samplesMS) / unit * unit
+		if over >= float64(n)/j.perMS+slackAbove {
+			take += int((over-slackAbove)*j.perMS) / unit * unit
 		}
-		if take < scaleFine {
+		if take < fine {
 			return
 		}
 		if quiet {
-			j.shorten(min(take, scaleMost), 0, true)
+			j.shorten(min(take, pauseMost*j.wide), 0, true)
 			return
 		}
 		for _, h := range hastes {
 			if over > h.above {
-				if j.sinceScale >= h.after {
-					j.shorten(min(take, scaleMost), h.like, false)
+				if j.sinceScale >= h.after*j.wide {
+					j.shorten(min(take, scaleMost*j.wide), h.like, false)
 				}
 				return
 			}
 		}
 	case over < -slackBelow-slackShare*(j.target-j.window.least()):
-		add := int(-over*samplesMS+float64(unit)-1)/unit*unit - fit
-		for add < scaleFine || !quiet && add < scaleLeast {
+		add := int(-over*j.perMS+float64(unit)-1)/unit*unit - fit
+		for add < fine || !quiet && add < scaleLeast*j.wide {
 			add += unit
 		}
 		if quiet {
-			j.lengthen(min(add, scaleMost), 0, true)
-		} else if j.sinceScale >= stretchAfter {
-			j.lengthen(min(add, scaleMost), 0.85, false)
+			j.lengthen(min(add, scaleMost*j.wide), 0, true)
+		} else if j.sinceScale >= stretchAfter*j.wide {
+			j.lengthen(min(add, scaleMost*j.wide), 0.85, false)
 		}
+	case fine == 1 && fit > 0 && quiet:
+		j.lengthen(unit-fit, 0, true)
 	}
 }
 
@@ -99,37 +105,75 @@ func gcd(a, b int) int {
 
 // quiet says whether what is played next is a pause, and learns how loud pauses are.
 func (j *Jitter) quiet() bool {
-	n := min(quietLook, len(j.ahead))
-	if n < quietLook/2 {
+	n := min(quietLook*j.wide, len(j.ahead))
+	if n < quietLook/2*j.wide {
 		return false
 	}
-	var sum int64
-	for _, v := range j.ahead[:n] {
-		sum += int64(v) * int64(v)
-	}
-	energy := float64(sum) / float64(n)
+	energy := meanSquare(j.ahead[:n])
 	if j.noise == 0 || energy < j.noise {
 		j.noise += 0.3 * (energy - j.noise)
 	} else {
 		j.noise *= 1.002
 	}
+	return j.still(energy)
+}
+
+// still says whether a mean square is that of a pause.
+func (j *Jitter) still(energy float64) bool {
 	return energy < quietRise*j.noise+400 && energy < quietMost*quietMost ||
 		energy < noisyRise*j.noise && energy < noisyMost*noisyMost
+}
+
+// pause is for how many samples, at most n, what is ready to be played is a pause.
+func (j *Jitter) pause(n int) int {
+	n = min(n, len(j.ahead))
+	look := quietLook * j.wide
+	for at := 0; at < n; at += look {
+		if !j.still(meanSquare(j.ahead[at:min(at+look, len(j.ahead))])) {
+			return at
+		}
+	}
+	return n
+}
+
+// hush is how many of the newest samples of past are of a pause.
+func (j *Jitter) hush(past []float64) (n int) {
+	look := quietLook * j.wide
+	for n+look <= len(past) && j.still(meanSquare(past[len(past)-n-look:][:look])) {
+		n += look
+	}
+	return n
+}
+
+// meanSquare is the power.
+func meanSquare[T int16 | float64](pcm []T) float64 {
+	var sum float64
+	for _, v := range pcm {
+		sum += float64(v) * float64(v)
+	}
+	return sum / float64(len(pcm))
 }
 
 // shorten takes most samples, or in speech the period of at most so many at which the voice is most like
 // itself, if it is so by like.
 func (j *Jitter) shorten(most int, like float64, quiet bool) {
-	j.fill(2*scaleMost + scaleLook)
+	fade, least := scaleFade*j.wide, scaleLeast*j.wide
+	if quiet {
+		j.fill(most + fade)
+		most = j.pause(most+fade) - fade
+	} else {
+		j.fill((2*scaleMost + scaleLook) * j.wide)
+		most = min(most, len(j.ahead)/2)
+	}
 	have := len(j.ahead)
-	if most = min(most, have/2); most < scaleFine || !quiet && most < scaleLeast {
+	if most < 1 || !quiet && most < least {
 		return
 	}
-	lag, overlap := most, min(scaleFade, have-most)
+	lag, overlap := most, fade
 	if quiet {
 		if best := alike(j.ahead[:overlap], j.ahead[lag:]); best < 0 { // a hum would cancel itself: cut less then
 			best = humming
-			for l := max(scaleFine, most-scaleFade); l < most; l++ {
+			for l := max(scaleFine*j.wide, most-fade); l < most; l++ {
 				if q := alike(j.ahead[:overlap], j.ahead[l:]); q > best {
 					best, lag = q, l
 				}
@@ -137,8 +181,8 @@ func (j *Jitter) shorten(most int, like float64, quiet bool) {
 		}
 	} else {
 		best := math.Inf(-1)
-		for l := scaleLeast; l <= most; l++ {
-			if q := alike(j.ahead[:min(scaleLook, have-l)], j.ahead[l:]); q > best+0.0005 {
+		for l := least; l <= most; l++ {
+			if q := alike(j.ahead[:min(scaleLook*j.wide, have-l)], j.ahead[l:]); q > best+0.0005 {
 				best, lag = q, l
 			}
 		}
@@ -153,23 +197,24 @@ func (j *Jitter) shorten(most int, like float64, quiet bool) {
 	}
 	copy(j.ahead[overlap:], j.ahead[overlap+lag:])
 	j.ahead = j.ahead[:have-lag]
-	j.stats.Skipped += samplesTime(lag)
+	j.stats.Skipped += j.time(lag)
 	j.sinceScale = 0
 }
 
 // lengthen adds samples as shorten takes them: what comes is played up to where it resembles what was,
 // and then once more.
 func (j *Jitter) lengthen(most int, like float64, quiet bool) {
-	j.fill(scaleMost)
+	fade, least := scaleFade*j.wide, scaleLeast*j.wide
+	j.fill(scaleMost * j.wide)
 	have := len(j.ahead)
-	if most = min(most, have); most < scaleFine || !quiet && most < scaleLeast {
+	if most = min(most, have); most < 1 || !quiet && most < least {
 		return
 	}
-	lag, overlap := most, min(scaleFade, most)
+	lag, overlap := most, min(fade, most)
 	if !quiet {
 		best := math.Inf(-1)
-		for l := scaleLeast; l <= most; l++ {
-			if q := alike(j.ahead[:min(l, quietLook)], j.past[pastSamples-l:]); q > best+0.0005 {
+		for l := least; l <= most; l++ {
+			if q := alike(j.ahead[:min(l, quietLook*j.wide)], j.past[len(j.past)-l:]); q > best+0.0005 {
 				best, lag = q, l
 			}
 		}
@@ -183,9 +228,9 @@ func (j *Jitter) lengthen(most int, like float64, quiet bool) {
 	for i := range overlap {
 		w := (float64(i) + 0.5) / float64(overlap)
 		k := lag - overlap + i
-		j.ahead[k] = round((1-w)*float64(j.ahead[k]) + w*float64(j.past[pastSamples-overlap+i]))
+		j.ahead[k] = round((1-w)*float64(j.ahead[k]) + w*float64(j.past[len(j.past)-overlap+i]))
 	}
-	j.stats.Added += samplesTime(lag)
+	j.stats.Added += j.time(lag)
 	j.sinceScale = 0
 }
 

@@ -110,7 +110,7 @@ func (s *session) apply(now time.Time, st Stream, l *law, samples int) error {
 	}
 	if !s.started {
 		s.sender = newSender()
-		s.jitter = NewJitter(l)
+		s.jitter = NewJitter(l, sampleRate)
 	}
 	if !s.started || st.Receive != s.stream.Receive {
 		s.jitter.Reset()

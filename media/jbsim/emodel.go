@@ -14,3 +14,25 @@ const restMS = 30
 func rating(impairment, altered float64) float64 {
 	return rDefault - impairment - 95*altered/(altered+bplG711)
 }
+
+// The least and the greatest mean opinion score of listening, ITU-T P.800.1 and P.862.1.
+const (
+	mosLeast = 1.0
+	mosMost  = 5.0
+)
+
+// listening is R, without delay, of a mean opinion score: the inverse of ITU-T G.107 annex B, which rises from
+// rLeast on and gives 4.5 from 100 on.
+func listening(mos float64) float64 {
+	const rLeast = 6.6
+	low, high := rLeast, 100.0
+	for high-low > 1e-6 {
+		r := (low + high) / 2
+		if 1+0.035*r+r*(r-60)*(100-r)*7e-6 < mos {
+			low = r
+		} else {
+			high = r
+		}
+	}
+	return low
+}

@@ -7,18 +7,19 @@ import (
 
 // The goals of the receive path on made traces of every kind, for any seed: delay above the best of the
 // network in ms, percent of altered sound, and R of ITU-T G.107. A network loses what it loses, so altered
-// counts above the share of packets that were lost.
+// counts above the share of packets that were lost; it may be less, as a pause is bridged by what it sounded like
+// a moment before, which the matcher finds (as late as it is).
 var goals = []struct {
 	kind                 string
 	delay, altered, rise float64 // rise: most altered above the loss
 	r                    float64
 }{
 	{kind: "lan", delay: 8, altered: 0.01, r: 91.8},
-	{kind: "wifi_ok", delay: 75, rise: 0.5, r: 88},
-	{kind: "wifi_busy", delay: 145, rise: 1.2, r: 80},
-	{kind: "dsl_bulk", delay: 160, rise: 0.4, r: 83.5},
-	{kind: "loss5", delay: 26, rise: 0.3, r: 75.5},
-	{kind: "burst10", delay: 26, rise: 0.3, r: 63.5},
+	{kind: "wifi_ok", delay: 75, rise: 0.4, r: 88.5},
+	{kind: "wifi_busy", delay: 145, rise: 0.6, r: 81},
+	{kind: "dsl_bulk", delay: 160, rise: 0.3, r: 84},
+	{kind: "loss5", delay: 27, rise: -0.5, r: 77},
+	{kind: "burst10", delay: 28, rise: -1, r: 67},
 	{kind: "route", delay: 50, rise: 0.2, r: 89},
 	{kind: "step35", delay: 28, altered: 0.1, r: 91},
 	{kind: "clump40", delay: 28.2, altered: 0.03, r: 91.2},
@@ -50,7 +51,7 @@ func TestGoalsOnMadeTraces(t *testing.T) {
 					}
 					got := m.measure(made, out, phase)
 					most := goal.altered
-					if goal.rise > 0 {
+					if goal.rise != 0 {
 						most = goal.rise + 100*float64(gone)/float64(len(made.packets))
 					}
 					if got.mean > goal.delay || got.altered > most || got.r < goal.r {

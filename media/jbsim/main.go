@@ -4,6 +4,7 @@
 //	jbsim -trace T -ref REF.raw -out OUT.raw -phase MS    play, and print the measure
 //	jbsim -trace T -ref REF.raw -match OUT.raw -phase MS  measure what another engine played
 //	jbsim -generate KIND -seed N -out T.trace.gz          make a trace
+//	jbsim -speech SECONDS -seed N -out REF.raw            make something to be said
 //	jbsim -table [-traces DIR] [-ref REF.raw] [-seed N]   measure all kinds, or the traces of a folder
 //
 // Sound is raw, 8 kHz, signed 16 bit little endian, mono. Packet n of a trace carries samples 160n to
@@ -17,7 +18,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"dialtone/media"
 )
+
+const mostSpeech = 3600 // s
 
 func main() {
 	if err := run(os.Args[1:], os.Stdout); err != nil {
@@ -35,7 +40,9 @@ func run(args []string, w io.Writer) error {
 		matchPath = flags.String("match", "", "sound to be measured instead of played")
 		phase     = flags.Float64("phase", 3, "local time of the first pull, in ms")
 		kind      = flags.String("generate", "", "kind of trace to make")
-		seed      = flags.Uint64("seed", 1, "of a made trace")
+		seed      = flags.Uint64("seed", 1, "of a made trace, of made speech")
+		seconds   = flags.Int("speech", 0, "seconds of speech to make")
+		mos       = flags.Float64("mos", 0, "MOS-LQO that another judge gave -match: R by it is added")
 		table     = flags.Bool("table", false, "measure many traces")
 		folder    = flags.String("traces", "", "folder of traces for the table; empty: made ones")
 	)
@@ -45,7 +52,15 @@ func run(args []string, w io.Writer) error {
 	if !(*phase >= 0 && *phase < 1000) {
 		return fmt.Errorf("phase %v is not within 0 to 1000 ms", *phase)
 	}
+	if *seconds < 0 || *seconds > mostSpeech {
+		return fmt.Errorf("-speech %d is not within 0 to %d s", *seconds, mostSpeech)
+	}
+	if *mos != 0 && !(*mos >= mosLeast && *mos <= mosMost) {
+		return fmt.Errorf("-mos %v is not within %v to %v", *mos, mosLeast, mosMost)
+	}
 	switch {
+	case *seconds > 0 && *outPath != "":
+		return writeSound(*outPath, speech(*seed, *seconds*sampleRate))
 	case *kind != "":
 		return writeGenerated(*kind, *seed, *outPath)
 	case *table:
@@ -72,7 +87,11 @@ func run(args []string, w io.Writer) error {
 		return err
 	}
 	m := newMatcher(companded(ref)).measure(t, out, *phase)
-	_, err = fmt.Fprintf(w, "%s: delay %.1f ms, p95 %.1f, altered %.2f %%, %d changes, R %.1f\n", t.name, m.mean, m.p95, m.altered, m.changes, m.r)
+	fmt.Fprintf(w, "%s: delay %.1f ms, p95 %.1f, altered %.2f %%, %d changes, R %.1f", t.name, m.mean, m.p95, m.altered, m.changes, m.r)
+	if *mos != 0 {
+		fmt.Fprintf(w, ", by MOS %.2f R %.1f", *mos, listening(*mos)-media.DelayImpairment(m.mean+restMS))
+	}
+	_, err = fmt.Fprintln(w)
 	return err
 }
 

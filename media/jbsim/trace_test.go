@@ -139,7 +139,7 @@ func TestCommand(t *testing.T) {
 	if err := run([]string{"-generate", "loss5", "-seed", "4", "-out", tracePath}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := writeSound(refPath, speech(4, 20*sampleRate)); err != nil {
+	if err := run([]string{"-speech", "20", "-seed", "4", "-out", refPath}, nil); err != nil {
 		t.Fatal(err)
 	}
 	var played, matched, table strings.Builder
@@ -152,6 +152,13 @@ func TestCommand(t *testing.T) {
 	if played.String() != matched.String() || !strings.HasPrefix(played.String(), "loss5: delay ") {
 		t.Errorf("played: %smatched: %s", &played, &matched)
 	}
+	var judged strings.Builder
+	if err := run([]string{"-trace", tracePath, "-ref", refPath, "-match", outPath, "-phase", "13", "-mos", "3.6"}, &judged); err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.TrimSpace(played.String()) + ", by MOS 3.60 R 68."; !strings.HasPrefix(judged.String(), want) {
+		t.Errorf("judged: %swant %s", &judged, want)
+	}
 	if b, err := os.ReadFile(outPath); err != nil || len(b) != 2*(180*sampleRate+runOutMS*8) {
 		t.Errorf("%d bytes of sound, %v", len(b), err)
 	}
@@ -161,7 +168,7 @@ func TestCommand(t *testing.T) {
 	if n := strings.Count(table.String(), "\n"); n != 3 || !strings.Contains(table.String(), "| loss5 |") {
 		t.Errorf("the table:\n%s", &table)
 	}
-	for _, args := range [][]string{{"-trace", tracePath}, {"-table", "-traces", filepath.Join(dir, "none")}, {"-phase", "-1"},
+	for _, args := range [][]string{{"-trace", tracePath}, {"-table", "-traces", filepath.Join(dir, "none")}, {"-phase", "-1"}, {"-speech", "-1"}, {"-mos", "6"},
 		{"-trace", refPath, "-ref", refPath, "-out", outPath}} {
 		if err := run(args, nil); err == nil {
 			t.Errorf("%v is taken", args)
