@@ -17,6 +17,7 @@ import (
 	"dialtone/hal"
 	"dialtone/keypad"
 	"dialtone/media"
+	"dialtone/media/echo"
 	"dialtone/phone"
 	"dialtone/sip"
 	"dialtone/sip/transport"
@@ -80,6 +81,7 @@ func assemble(p parts) (*phoneSet, error) {
 		PortMin: low, PortMax: high,
 		Tones: tonePlan(p.settings), RTCPInterval: p.settings.SIP.RTCPTxInterval,
 		Notify: func(ev media.Event) { mail(ev) }, Log: p.log,
+		EchoCanceller: echo.New(8000), // the rate of a Sound that can be used
 	})
 	l.voice = set.voice
 	l.names = func(s config.Settings) { p.resolver.Use(nameServers(s)) }

@@ -27,6 +27,7 @@ var rooms = map[string][]string{
 	"dialtone/sip":           {},
 	"dialtone/sip/transport": {"sip"},
 	"dialtone/media":         {"hal"},
+	"dialtone/media/echo":    {},
 	"dialtone/media/jbsim":   {"media"}, // the yardstick of the receive path
 	"dialtone/config":        {},
 	"dialtone/provisioning":  {"config"},
@@ -37,7 +38,7 @@ var rooms = map[string][]string{
 }
 
 // pure rooms decide; they must not be able to act or to know the time.
-var pure = []string{"dialtone/keypad", "dialtone/phone", "dialtone/display", "dialtone/sip", "dialtone/config"}
+var pure = []string{"dialtone/keypad", "dialtone/phone", "dialtone/display", "dialtone/sip", "dialtone/media/echo", "dialtone/config"}
 
 // forbidden imports of pure rooms, and the functions of package time that read a clock or wait.
 var (

@@ -23,6 +23,7 @@ func (e *Engine) run() {
 		}
 		now := time.Now()
 		e.render(now, play)
+		cancel := e.speaker && e.cfg.EchoCanceller != nil
 		e.mu.Unlock()
 
 		err := e.sound.Exchange(play, rec)
@@ -31,6 +32,8 @@ func (e *Engine) run() {
 			if wait := time.Until(now.Add(pace)); wait > 0 {
 				time.Sleep(wait) // voice goes on in silence, at its pace
 			}
+		} else if cancel {
+			e.cfg.EchoCanceller.Process(play, rec, rec)
 		}
 
 		e.mu.Lock()

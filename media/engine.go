@@ -19,6 +19,7 @@ import (
 
 // Implementation constants.
 const (
+	echoPeriod   = sampleRate / 200      // samples: an EchoCanceller takes multiples of it
 	idleAfter    = 2 * time.Second       // of silence: the sound device is left alone until there is something to do
 	absentPeriod = sampleRate / 200      // of the silent device that stands in for an unusable one
 	eventBacklog = 256                   // events waiting for Notify; more are dropped
@@ -45,6 +46,17 @@ type Config struct {
 	CNAME            string        // of RTCP; "": made up, RFC 7022
 	Notify           func(Event)   // called from one goroutine of the Engine; may block
 	Log              *slog.Logger
+
+	// EchoCanceller takes what is played out of what the microphone gives while the speaker is on; nil: nothing
+	// does. It belongs to the Engine from now on.
+	EchoCanceller EchoCanceller
+	Speaker       bool // whether it is on from the beginning; SetSpeaker changes it
+}
+
+// An EchoCanceller sets out to what of near is not an echo of far, what is played in the same time. All
+// three are one period of the sound device, and out may be near. *echo.Canceller is one, at multiples of 5 ms.
+type EchoCanceller interface {
+	Process(far, near, out []int16)
 }
 
 // An Event is what the voice of a call has to tell.
@@ -98,6 +110,7 @@ type Engine struct {
 	ring     player
 	key      player
 	muted    bool
+	speaker  bool  // the loudspeaker is the one the microphone hears
 	gain     int32 // of voice and tones, unityGain: as they are
 	idle     int   // samples since there was something to do
 	failed   bool  // the sound device, at the last exchange
@@ -138,6 +151,12 @@ func New(cfg Config) *Engine {
 	}
 	e.work.L = &e.mu
 	e.period = e.sound.Period()
+	if e.cfg.EchoCanceller != nil && e.period%echoPeriod != 0 {
+		cfg.Log.Error("the period of the sound device does not suit the echo canceller, the far end will hear its echo",
+			"period", e.period, "wanted_multiple_of", echoPeriod)
+		e.cfg.EchoCanceller = nil
+	}
+	e.speaker = cfg.Speaker
 	e.pcm, e.mix = make([]int16, e.period), make([]int32, e.period)
 	e.running.Go(e.run)
 	if cfg.Notify != nil {
@@ -376,6 +395,14 @@ func (e *Engine) SetMute(on bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.muted = on
+}
+
+// SetSpeaker says whether the user talks by way of the loudspeaker, whose echo the EchoCanceller takes away; with
+// a handset there is none to take away, and the microphone is used as it is.
+func (e *Engine) SetSpeaker(on bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.speaker = on
 }
 
 // SetVolume sets the loudness of voice and tones, 0 to 10 in steps of 3 dB. At 6, and before the first
