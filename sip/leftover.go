@@ -61,7 +61,7 @@ func (r *registration) leftAt(s Server) (list []sipmsg.Uri) {
 		}
 	}
 	for i := range r.leg.ln.a.leftovers {
-		if o := &r.leg.ln.a.leftovers[i]; r.owns(o) && !slices.ContainsFunc(o.told, s.same) && !r.leg.ln.a.inUse(&o.uri) {
+		if o := &r.leg.ln.a.leftovers[i]; r.owns(o) && !slices.ContainsFunc(o.told, s.same) && !r.inUse(&o.uri) {
 			add(o.uri)
 		}
 	}
@@ -73,8 +73,8 @@ func (r *registration) leftAt(s Server) (list []sipmsg.Uri) {
 
 // inUse tells whether a registration that stays has bound a Contact, wherever that is: it is no leftover to those
 // who share a memory.
-func (a *Agent) inUse(uri *sipmsg.Uri) bool {
-	for _, ln := range a.lines {
+func (r *registration) inUse(uri *sipmsg.Uri) bool {
+	for _, ln := range append(slices.Clone(r.leg.ln.a.lines), r.leg.ln) { // which may be about to be one of them
 		for _, l := range ln.legs() {
 			for _, o := range l.registrations() {
 				if !o.leaving && o.bound.Host != "" && sameContact(&o.bound, uri) {

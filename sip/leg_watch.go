@@ -62,7 +62,7 @@ func (l *leg) attend(now time.Time) {
 				want[i] = watchDoubt
 			case l.bound && i == rank && cfg.ProbeIntvl > 0:
 				want[i] = watchUse
-			case l.bound && i < rank && cfg.FallbackIntvl > 0:
+			case l.bound && (i < rank || rank < 0) && cfg.FallbackIntvl > 0: // any that is listed is better than one that is not
 				want[i] = watchReturn
 			}
 		}
@@ -524,7 +524,9 @@ func (l *leg) goHome(now time.Time, w *watch) {
 		return
 	}
 	if l.ln.cfg.AutoRegister && l.reg.wanted() {
-		l.reg.returnTo(now, w.server)
+		if !l.reg.returnTo(now, w.server) && w.askAt.IsZero() {
+			w.askAt = now.Add(returnTime) // a refresh is under way just now
+		}
 		return
 	}
 	s := w.server

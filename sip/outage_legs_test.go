@@ -61,7 +61,7 @@ func (k *legChecks) leg(w *world, l *leg) {
 	up := idle && !l.isDown(l.binding)
 
 	x := l.watchOf(l.binding)
-	k.lasts(w, lasting{l, nil, "nobody looks after the server in use"}, up && l.ln.cfg.ProbeIntvl > 0 &&
+	k.lasts(w, lasting{l, nil, "nobody looks after the server in use"}, up && l.ln.cfg.ProbeIntvl > 0 && l.servers.Rank(l.binding) >= 0 &&
 		(x == nil || x.kind == watchUse && !x.dropsOptions() && x.due().IsZero() && !x.tx.underWay()), legHeld)
 	k.lasts(w, lasting{l, nil, "it is registered at a server that is down, and uses another"}, up && r.valid(w.now) && l.ln.cfg.AutoRegister &&
 		r.retryAt.IsZero() && !l.binding.same(r.server) && l.isDown(r.server), legHeld) // or it has refused, and is asked again later

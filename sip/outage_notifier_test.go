@@ -249,6 +249,9 @@ func (m *mail) leaves(w *world, f Flow, req *sipmsg.Request) {
 		return
 	}
 	s := m.hosts[h].subs[m.newest]
+	if !h.goodSince(w.now.Add(-legHeld)) { // it may be held for dead
+		return
+	}
 	if s == nil || !s.told || !s.until.After(w.now) {
 		return
 	}
@@ -284,8 +287,8 @@ func (m *mail) mayHaveOne(w *world) {
 		}
 	}
 	w.after(100*time.Second, func() {
-		if w.phoneOK.IsZero() || w.phoneOK.After(begun) || w.agent.closing {
-			return
+		if w.phoneOK.IsZero() || w.phoneOK.After(begun) || w.agent.closing || w.check.changed.After(begun.Add(-time.Minute)) {
+			return // a server that is not the line's any more is told nothing that needs credentials
 		}
 		for _, h := range w.hosts {
 			list := m.active(h)

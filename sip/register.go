@@ -167,11 +167,13 @@ func (r *registration) begin(now time.Time) {
 }
 
 // returnTo registers at a better server than the one in use. The registration there is stays until that
-// has succeeded.
-func (r *registration) returnTo(now time.Time, s Server) {
-	if !r.busy() {
-		r.ask(now, s).home = true
+// has succeeded. It reports false if another REGISTER is under way.
+func (r *registration) returnTo(now time.Time, s Server) bool {
+	if r.busy() {
+		return false
 	}
+	r.ask(now, s).home = true
+	return true
 }
 
 // ask sends a REGISTER to a server, beside those under way.
@@ -442,6 +444,7 @@ func (r *registration) success(now time.Time, t *registerTry, resp *sipmsg.Respo
 	}
 	if late && l.servers.Rank(t.server) > l.servers.Rank(r.server) {
 		r.unbind(now, t.server, t.sent, now.Add(granted)) // a better one was faster
+		r.agree(now)
 		return
 	}
 	granted = min(max(granted, timers.RegMinExpires), timers.RegMaxExpires)

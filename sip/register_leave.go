@@ -67,12 +67,12 @@ func (r *registration) abandon(now time.Time) {
 			t.tx.abandon(now)
 		}
 	}
-	if r.bound.Host != "" {
+	r.leaving = true
+	if r.bound.Host != "" && !r.inUse(&r.bound) {
 		r.leaveBehind(r.bound, r.server, r.expiresAt)
 	}
 	r.under, r.late, r.bound = nil, nil, sipmsg.Uri{}
 	r.refreshAt, r.retryAt, r.expiresAt, r.heldUntil = time.Time{}, time.Time{}, time.Time{}, time.Time{}
-	r.leaving = true
 	r.leg.ln.a.agenda.set(r)
 }
 
