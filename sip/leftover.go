@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -77,13 +78,23 @@ func (r *registration) inUse(uri *sipmsg.Uri) bool {
 	for _, ln := range append(slices.Clone(r.leg.ln.a.lines), r.leg.ln) { // which may be about to be one of them
 		for _, l := range ln.legs() {
 			for _, o := range l.registrations() {
-				if !o.leaving && o.bound.Host != "" && sameContact(&o.bound, uri) {
+				if !o.leaving && o.bound.Host != "" && sameContact(&o.bound, uri) && !o.untrue() {
 					return true
 				}
 			}
 		}
 	}
 	return false
+}
+
+// untrue tells whether what is bound leads to an address that is not ours any more.
+func (r *registration) untrue() bool {
+	l := r.leg
+	said, ok := hostAddr(r.bound.Host)
+	if bound := l.ln.cfg.Local.Addr(); !ok || l.public.IsValid() || bound.IsValid() && !bound.IsUnspecified() || len(l.ln.a.cfg.LocalAddrs) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(l.ln.a.cfg.LocalAddrs, func(a netip.Addr) bool { return a.Unmap() == said.Unmap() })
 }
 
 // lastLeft is the server of the newest leftover.

@@ -128,6 +128,7 @@ func (r *registration) gone(now time.Time) {
 	r.last = false
 	if r.bound.Host != "" {
 		r.leaveBehind(r.bound, r.server, now.Add(r.granted)) // nobody could be told
+		r.leg.reg.untold(now, &r.bound)
 	}
 	r.bound, r.under = sipmsg.Uri{}, nil
 	if r.state != regDisabled {
