@@ -249,7 +249,7 @@ func (m *mail) leaves(w *world, f Flow, req *sipmsg.Request) {
 		return
 	}
 	s := m.hosts[h].subs[m.newest]
-	if !h.goodSince(w.now.Add(-legHeld)) { // it may be held for dead
+	if !h.goodSince(w.now.Add(-legHeld)) || w.phoneOK.IsZero() || w.phoneOK.After(w.now.Add(-legHeld)) { // it may be held for dead
 		return
 	}
 	if s == nil || !s.told || !s.until.After(w.now) {

@@ -102,6 +102,9 @@ func (r *registration) left(now time.Time, t *registerTry, resp *sipmsg.Response
 	if r.last {
 		// This was the REGISTER that was under way when we wanted to leave.
 		if r.last = false; resp.StatusCode < 300 {
+			if r.bound.Host != "" && !r.server.same(t.server) {
+				r.unbind(now, r.server, r.bound, now.Add(r.granted)) // it had moved just now
+			}
 			r.bound, r.server = t.sent, t.server
 		}
 		r.drop(t)

@@ -89,7 +89,7 @@ func (s *subscription) end(now time.Time) {
 
 func (s *subscription) compose(tx *clientTx) *sipmsg.Request {
 	l, a := s.leg, s.m.ln.a
-	if s.unsent = !s.last && l.reg.state != regRegistered; s.unsent {
+	if s.unsent = !s.last && (l.reg.state != regRegistered || !l.reg.valid(tx.sentAt)); s.unsent {
 		return nil // its connection had to be made anew, and the registration first
 	}
 	expires := s.expires

@@ -104,6 +104,7 @@ func (tx *clientTx) start(now time.Time) {
 // launch composes the request for the flow, which is open, and sends it.
 func (tx *clientTx) launch(now time.Time) {
 	a := tx.a
+	tx.sentAt = now
 	req := tx.client.compose(tx)
 	if req == nil { // its user has gone in the meantime
 		tx.end()
@@ -122,7 +123,7 @@ func (tx *clientTx) launch(now time.Time) {
 		tx.start(now)
 		return
 	}
-	tx.req, tx.data, tx.state, tx.sentAt = req, data, txTrying, now
+	tx.req, tx.data, tx.state = req, data, txTrying
 	a.clientTxs[tx.key()] = tx
 	t := a.cfg.Timers
 	tx.giveUpAt = now.Add(t.F)
