@@ -13,6 +13,7 @@ import (
 
 var (
 	seeds = flag.Int("seeds", 40, "worlds of the Outage tests")
+	from  = flag.Int("from", 0, "the first world of the Outage tests")
 	seed  = flag.Int64("seed", -1, "the only world of the Outage tests, with its transcript")
 )
 
@@ -47,7 +48,7 @@ func TestOutage(t *testing.T) {
 	}
 	go func() {
 		for s := range *seeds {
-			next <- s
+			next <- *from + s
 		}
 		close(next)
 	}()
