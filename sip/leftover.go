@@ -123,6 +123,18 @@ func (r *registration) swept(t *registerTry) {
 	}
 }
 
+// leftAtDead lets the server that knows us now remove soon what was left at one that is found dead.
+func (r *registration) leftAtDead(now time.Time, dead Server) {
+	if r.bound.Host == "" || r.server.same(dead) {
+		return
+	}
+	for i := range r.leg.ln.a.leftovers {
+		if o := &r.leg.ln.a.leftovers[i]; r.isAt(o, dead) && !slices.ContainsFunc(o.told, r.server.same) && !r.inUse(&o.uri) {
+			r.untold(now, &o.uri)
+		}
+	}
+}
+
 // forgetLeftovers drops those that have expired.
 func (a *Agent) forgetLeftovers(now time.Time) {
 	a.leftovers = slices.DeleteFunc(a.leftovers, func(o leftover) bool { return passed(now, o.until) })

@@ -131,7 +131,14 @@ func (r *registration) gone(now time.Time) {
 	r.last = false
 	if r.bound.Host != "" {
 		r.leaveBehind(r.bound, r.server, now.Add(r.granted)) // nobody could be told
-		r.leg.reg.untold(now, &r.bound)
+		own := r.leg.aor().uri
+		for _, ln := range r.leg.ln.a.lines { // the line may be another by now
+			for _, l := range ln.legs() {
+				if uri := l.aor().uri; uri.String() == own.String() {
+					l.reg.untold(now, &r.bound)
+				}
+			}
+		}
 	}
 	r.bound, r.under = sipmsg.Uri{}, nil
 	if r.state != regDisabled {

@@ -167,6 +167,7 @@ func (r *registration) moved(now time.Time) {
 // is no other, or Auto_Register_When_Failover is No. The reference waits for the refresh then, and for so long
 // nobody can call.
 func (r *registration) serverDown(now time.Time, s Server) {
+	r.leftAtDead(now, s)
 	if !r.wanted() || r.busy() || r.refreshAt.IsZero() || !r.server.same(s) {
 		return
 	}
