@@ -402,7 +402,7 @@ func (w *watch) response(now time.Time, tx *clientTx, resp *sipmsg.Response) {
 // declines takes in whether the server in use says to OPTIONS that it does not serve. That may be about OPTIONS
 // alone: what counts is its word on a registration, which is asked for once.
 func (w *watch) declines(now time.Time, it bool) {
-	if r := w.leg.reg; it && !w.declined && w.kind == watchUse && r.wanted() && r.valid(now) && !r.busy() {
+	if r := w.leg.reg; it && !w.declined && w.kind == watchUse && r.wanted() && r.valid(now) && !r.busy() && r.retryAt.IsZero() {
 		w.leg.ln.logf("server %s answers OPTIONS as if it did not serve, and is asked to register", where(w.server.Transport, w.server.Addr))
 		r.begin(now)
 	}
