@@ -289,6 +289,9 @@ func (l *leg) up(now time.Time, s Server) {
 	}
 	l.reg.serverUp(now)
 	l.attend(now)
+	if l.ln.cfg.HotStandby {
+		l.standBy(now) // which server is in use may have changed while none was up
+	}
 }
 
 // lists tells whether a server of the leg has the address.

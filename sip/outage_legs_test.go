@@ -68,13 +68,13 @@ func (k *legChecks) leg(w *world, l *leg) {
 	k.lasts(w, lasting{l, nil, "its registration has no connection, and calls cannot come in"}, up && r.valid(w.now) &&
 		r.server.Transport.reliable() && l.flowOf(r.server) == nil, legHeld)
 
+	k.lasts(w, lasting{l, nil, "two registrations at the server in use"}, up && r.valid(w.now) && r.server.same(l.binding) &&
+		slices.ContainsFunc(l.spare, func(o *registration) bool { return !o.leaving && o.fixed.same(l.binding) && o.valid(w.now) }), legHeld)
 	for i, o := range l.spare {
 		switch {
 		case o.leaving:
 		case !o.fixed.Addr.IsValid():
 			w.violated("leg %s: a standby stands nowhere", l.name)
-		case o.fixed.same(l.binding) && l.bound && o.valid(w.now) && r.valid(w.now) && r.server.same(l.binding):
-			w.violated("leg %s: two registrations at %s", l.name, w.name(o.fixed.Addr))
 		case slices.ContainsFunc(l.spare[:i], func(p *registration) bool { return !p.leaving && p.fixed.same(o.fixed) }):
 			w.violated("leg %s: two standbys at %s", l.name, w.name(o.fixed.Addr))
 		}

@@ -235,7 +235,11 @@ func ends(code int) bool {
 func (s *subscription) refused(now time.Time, tx *clientTx, code int, cause string, after time.Duration) {
 	m, l := s.m, s.leg
 	what := strconv.Itoa(code) + " " + cause
-	if s.ending {
+	switch {
+	case s.ending && l.refuses(code):
+		s.untold(now, code, what) // a server on the way does not serve
+		return
+	case s.ending:
 		m.lose(now, s, code, what, 0) // it knows nothing of it, or does not want to be told
 		return
 	}
@@ -267,13 +271,8 @@ func (s *subscription) failed(now time.Time, tx *clientTx, code int, cause strin
 		l.down(now, tx.server, cause)
 	}
 	switch {
-	case s.ending && m.ln.retired || s.ending && m.ln.a.closing || s.ending && s.d == nil:
-		m.lose(now, s, code, cause, 0)
 	case s.ending:
-		s.last = false
-		m.parting = slices.DeleteFunc(m.parting, func(o *subscription) bool { return o == s })
-		m.leave(s)
-		m.parted(now)
+		s.untold(now, code, cause)
 	case s.d != nil && now.Before(s.expiresAt):
 		s.refreshAt = now.Add(m.backOff(code, true, 0))
 		m.failures++
@@ -283,6 +282,19 @@ func (s *subscription) failed(now time.Time, tx *clientTx, code int, cause strin
 		s.unknown(now)
 		m.lose(now, s, code, cause, m.backOff(code, true, 0))
 	}
+}
+
+// untold says that the notifier could not be told of the end: it is when it, or the way to it, works again.
+func (s *subscription) untold(now time.Time, code int, cause string) {
+	m := s.m
+	if m.ln.retired || m.ln.a.closing || s.d == nil {
+		m.lose(now, s, code, cause, 0)
+		return
+	}
+	s.last = false
+	m.parting = slices.DeleteFunc(m.parting, func(o *subscription) bool { return o == s })
+	m.leave(s)
+	m.parted(now)
 }
 
 // unknown says that the notifier may have taken a SUBSCRIBE it has not answered.
