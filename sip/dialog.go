@@ -211,7 +211,7 @@ func (d *dialog) way(now time.Time) (Server, []sipmsg.Uri) {
 // servers have laid. The far end's own Contact is neither.
 func (d *dialog) trusts(s Server, routes []sipmsg.Uri) bool {
 	listed := func(l *leg) bool { return l.lists(s.Addr.Addr().Unmap()) }
-	return len(routes) > 0 || slices.ContainsFunc(d.leg.ln.legs(), listed)
+	return len(routes) > 0 || slices.ContainsFunc(d.leg.kin(), listed)
 }
 
 // beyond is what a route set holds behind its first hop. A proxy that takes a call from one transport to another is in
@@ -239,9 +239,21 @@ func (l *leg) listing(s Server) *leg {
 	return l
 }
 
-// survivor is a server of the line that works: of the leg, else of the other one.
+// kin are the legs whose servers may carry a call of the leg: its own, those of its line, and those of the line that
+// has taken the place of it, when the settings have changed since.
+func (l *leg) kin() []*leg {
+	legs := append([]*leg{l}, l.ln.legs()...)
+	for _, ln := range l.ln.a.lines {
+		if ln != l.ln && ln.cfg.Number == l.ln.cfg.Number {
+			legs = append(legs, ln.legs()...)
+		}
+	}
+	return legs
+}
+
+// survivor is a server of the line that works: of the leg, else of another one.
 func (l *leg) survivor(now time.Time) (Server, bool) {
-	for _, o := range append([]*leg{l}, l.ln.legs()...) {
+	for _, o := range l.kin() {
 		s := o.choose(now)
 		if e, ok := o.servers.Entry(s); ok && e.Up {
 			return s, true

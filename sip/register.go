@@ -379,25 +379,6 @@ func (t *registerTry) failed(now time.Time, tx *clientTx, code int, cause string
 	r.next(now, code, cause, 0, true)
 }
 
-// again sends the REGISTER anew, though it was not answered in the time of a request: the line is registered or another
-// server is asked beside it, so nothing is urgent, and the server in use has answered something else meanwhile. The way
-// to it loses packets, which is no reason to leave it.
-func (t *registerTry) again(now time.Time, tx *clientTx, late bool) bool {
-	r, l := t.r, t.r.leg
-	e, listed := l.servers.Entry(t.server)
-	if !listed || !e.Up || !l.binding.same(t.server) || !e.heard.After(tx.begun) || t.agains == maxAgains || r.leaving {
-		return false
-	}
-	n := &registerTry{r: r, server: t.server, home: t.home, alone: t.alone, agains: t.agains + 1}
-	if late {
-		r.late = append(r.late, n)
-	} else {
-		r.under = append(r.under, n)
-	}
-	n.send(now)
-	return true
-}
-
 // refused takes in that a server does not register us.
 func (r *registration) refused(now time.Time, t *registerTry, code int, cause string, after time.Duration) {
 	l := r.leg
@@ -483,6 +464,9 @@ func (r *registration) success(now time.Time, t *registerTry, resp *sipmsg.Respo
 			l.settleOn(now, t.server) // it was asked when none was up, and it has taken us: no better proof
 		}
 		r.agree(now)
+		if l.binding.same(t.server) && before.Host != "" && !old.same(t.server) && !l.isDown(old) {
+			r.unbind(now, old, before, known)
+		}
 	} else if !r.standby && before.Host != "" && !old.same(t.server) {
 		r.unbind(now, old, before, known) // the line has moved along, and the old server lives
 	}

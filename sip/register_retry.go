@@ -163,6 +163,25 @@ func (r *registration) moved(now time.Time) {
 	r.begin(now)
 }
 
+// again sends the REGISTER anew, though it was not answered in the time of a request: the line is registered or another
+// server is asked beside it, so nothing is urgent, and the server in use has answered something else meanwhile. The way
+// to it loses packets, which is no reason to leave it.
+func (t *registerTry) again(now time.Time, tx *clientTx, late bool) bool {
+	r, l := t.r, t.r.leg
+	e, listed := l.servers.Entry(t.server)
+	if !listed || !e.Up || !l.binding.same(t.server) || !e.heard.After(tx.begun) || t.agains == maxAgains || r.leaving {
+		return false
+	}
+	n := &registerTry{r: r, server: t.server, home: t.home, alone: t.alone, agains: t.agains + 1}
+	if late {
+		r.late = append(r.late, n)
+	} else {
+		r.under = append(r.under, n)
+	}
+	n.send(now)
+	return true
+}
+
 // serverDown hurries the next REGISTER when the server that knows us fails and the line has not moved along: there
 // is no other, or Auto_Register_When_Failover is No. The reference waits for the refresh then, and for so long
 // nobody can call.
