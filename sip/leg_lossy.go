@@ -30,9 +30,15 @@ func (w *watch) longest() time.Duration {
 func (w *watch) renews(now time.Time) bool {
 	l := w.leg
 	f := l.flowOf(w.server)
-	if f == nil || f.state != flowOpen || w.kind != watchUse && !l.lossy(w.server) || !l.binding.same(w.server) || w.dropsOptions() ||
-		!l.servers.Acquit(w.server, now) {
+	if f == nil || f.state != flowOpen || w.kind != watchUse && !l.lossy(w.server) || !l.binding.same(w.server) || w.dropsOptions() {
 		return false
+	}
+	if !l.servers.Acquit(w.server, now) {
+		if e, _ := l.servers.Entry(w.server); w.kind != watchUse || !e.heard.After(e.acquitted) {
+			return false
+		}
+		w.lives(now) // by the new connection it registered us, and leaves pings and OPTIONS unanswered still
+		return true
 	}
 	l.ln.logf("connection to %s hangs; a new one is tried", f)
 	w.giveUp(now)

@@ -101,7 +101,9 @@ func (s *subscription) request(now time.Time, tx *serverTx) {
 // notified takes in a NOTIFY of a subscription.
 func (m *mailbox) notified(now time.Time, s *subscription, req *sipmsg.Request) {
 	a := m.ln.a
-	s.unheard, s.notifyBy = false, time.Time{}
+	if s.unheard = false; !s.last {
+		s.notifyBy = time.Time{} // else it is forgotten by then, whatever it says meanwhile
+	}
 	a.agenda.set(s)
 	st, told := subscriptionState(req)
 	if !told {

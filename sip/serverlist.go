@@ -37,6 +37,7 @@ type Entry struct {
 
 	unheard   int           // requests it left unanswered when it became suspect
 	acquitted time.Time     // when a connection was given up in its place
+	probed    time.Time     // when it answered a ping or an OPTIONS
 	suspect   bool          // it owes an answer: others are asked first until it is known to live or to be dead
 	rtt       time.Duration // smoothed; 0: not measured
 	slow      time.Duration // the longest answer of late by a connection, fading
@@ -239,11 +240,18 @@ func (l *ServerList) Suspect(s Server, unheard int) bool {
 	return true
 }
 
+// Probed notes that s has answered a ping or an OPTIONS.
+func (l *ServerList) Probed(s Server, now time.Time) {
+	if i := l.find(s); i >= 0 {
+		l.entries[i].probed = now
+	}
+}
+
 // Acquit takes back that s owes an answer: the connection it was asked by is at fault, maybe. It reports false if that
-// was said before, and s has been silent since.
+// was said before, and s has answered no question of ours since.
 func (l *ServerList) Acquit(s Server, now time.Time) bool {
 	i := l.find(s)
-	if i < 0 || !l.entries[i].heard.After(l.entries[i].acquitted) {
+	if i < 0 || !l.entries[i].acquitted.IsZero() && !l.entries[i].probed.After(l.entries[i].acquitted) {
 		return false
 	}
 	l.entries[i].suspect, l.entries[i].acquitted = false, now

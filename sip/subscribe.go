@@ -157,6 +157,9 @@ func (m *mailbox) follow(now time.Time) {
 		}
 		return
 	}
+	if m.sub != nil && m.leg.reg.renewing() && m.leg.binding.same(m.at) && !m.leg.isDown(m.at) {
+		return // its connection is made anew, and the registration is a round trip away
+	}
 	l, at, ok := m.place(now)
 	if !ok {
 		if m.sub != nil && m.leg.isDown(m.at) {
@@ -228,7 +231,7 @@ func (m *mailbox) part(now time.Time, s *subscription) {
 	case s.d == nil && !s.tx.underWay():
 		s.unknown(now)
 		s.done()
-	case s.leg.isDown(s.server):
+	case s.leg.isDown(s.server) && !m.ln.retired && !m.ln.a.closing: // else now or never
 		if s.tx.underWay() {
 			s.tx.abandon(now)
 		}
@@ -357,8 +360,8 @@ func (m *mailbox) lose(now time.Time, s *subscription, code int, cause string, w
 
 // fail plans the next attempt.
 func (m *mailbox) fail(now time.Time, code int, cause string, wait time.Duration) {
-	if wait == 0 && now.Sub(m.begunAt) < m.ln.a.cfg.Timers.RegRetryIntvl {
-		wait = m.backOff(0, true, 0)
+	if least := m.ln.a.cfg.Timers.RegRetryIntvl - now.Sub(m.begunAt); wait < least {
+		wait = least + m.ln.a.randomUpTo(least/10)
 	}
 	m.failures++
 	m.state, m.code, m.cause = subFailed, code, cause
@@ -433,7 +436,12 @@ func (s *subscription) movedAway() bool {
 	if s.leg.bindingFlow() == nil {
 		return false // the registration makes it anew
 	}
-	return s.told != contactAt{s.leg.contactAddr(nil), s.leg.transport(nil)}
+	return s.told != s.reached()
+}
+
+// reached is our end of the way there is now.
+func (s *subscription) reached() contactAt {
+	return contactAt{s.leg.contactAddr(nil), s.leg.transport(nil)}
 }
 
 // A contactAt is an address of ours, and the transport it is reached by.

@@ -67,6 +67,7 @@ func (s *subscription) send(now time.Time) {
 // refresh renews the subscription, or tells the notifier where we are now: RFC 6665 section 4.1.2.2.
 func (s *subscription) refresh(now time.Time) {
 	s.stale, s.shaken, s.refreshAt = false, false, time.Time{}
+	s.told = s.reached() // tried is as good as told: if it cannot be sent, the next refresh tries again
 	s.tries, s.intervals = 0, 0
 	s.send(now)
 }
@@ -244,7 +245,7 @@ func (s *subscription) refused(now time.Time, tx *clientTx, code int, cause stri
 		return
 	}
 	if l.refuses(code) && m.blames(now) {
-		l.listing(tx.server).unwilling(now, tx.server, "it answers "+strconv.Itoa(code)+" to SUBSCRIBE", after)
+		l.listing(tx.server).unwilling(now, tx.server, "it answers "+strconv.Itoa(code)+" to SUBSCRIBE", 0) // how long voice mail rests is not the line's affair
 	}
 	stands := s.d != nil && !s.d.early || s.answered
 	switch {
@@ -265,7 +266,7 @@ func (s *subscription) failed(now time.Time, tx *clientTx, code int, cause strin
 	if tx != s.tx {
 		return
 	}
-	s.tx = nil
+	s.tx, s.unsent = nil, false
 	m, l := s.m, s.leg.listing(tx.server)
 	if e, _ := l.servers.Entry(tx.server); !(code == 408 && e.heard.After(tx.begun)) { // it answers others: the notifier is behind it
 		l.down(now, tx.server, cause)

@@ -8,7 +8,7 @@ import (
 
 // turn makes a peer act by itself: up, dead, refusing, busy (503),
 // mute (it answers all but OPTIONS and pings) or stalled (it accepts connections and says nothing in the TLS
-// handshake). A connection to one that refuses is reset.
+// handshake); deaf takes connections and answers what the script says. A connection to one that refuses is reset.
 func (s *stage) turn(name, mode string) {
 	s.modes[name] = mode
 	if mode != "refusing" {
@@ -49,7 +49,7 @@ func (s *stage) actOn(h heard) {
 func (s *stage) actOnOpen(n Open) {
 	name := s.names[n.Remote.Addr()]
 	switch s.modes[name] {
-	case "up", "mute", "busy", "shy", "rest", "restlong":
+	case "up", "mute", "deaf", "busy", "shy", "rest", "restlong":
 		s.acts = append(s.acts, func() { s.opened(nil) })
 	case "refusing":
 		s.acts = append(s.acts, func() { s.closed("connection refused") })

@@ -266,7 +266,7 @@ func (s *stage) command(line string) {
 				fmt.Fprintf(&s.out, "%8.3f       %s %s %s in use %v registered %v %s\n", s.at(), e.Name, e.Address, e.State, e.InUse, e.Registered, e.Cause)
 			}
 		}
-	case "up", "dead", "refusing", "busy", "mute", "stalled", "shy", "rest", "restlong":
+	case "up", "dead", "refusing", "busy", "mute", "deaf", "stalled", "shy", "rest", "restlong":
 		for _, name := range words[1:] {
 			s.turn(name, words[0])
 		}
@@ -572,15 +572,21 @@ func (s *stage) opened(opts map[string]string) {
 	s.step(Opened{id, local})
 }
 
-// closed fails the connection asked for last, or ends the one that stands.
+// closed fails the connection asked for last, or ends the newest that stands; "to a: cause" means one to a.
 func (s *stage) closed(cause string) {
 	var id FlowID
+	to, rest, named := strings.Cut(strings.TrimPrefix(cause, "to "), ": ")
+	if named = named && strings.HasPrefix(cause, "to "); named {
+		cause = rest
+	}
 	if len(s.opens) > 0 {
 		id = s.opens[0]
 		s.opens = s.opens[1:]
 	} else {
-		for f := range s.flows {
-			id = max(id, f)
+		for f, o := range s.flows {
+			if !named || s.names[o.Remote.Addr()] == to {
+				id = max(id, f)
+			}
 		}
 	}
 	delete(s.flows, id)
