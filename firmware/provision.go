@@ -116,6 +116,7 @@ func (l *loop) adoptSettings(now time.Time, s config.Settings) {
 	}
 	l.names(s)
 	l.sayPlans(now, s, l.settings)
+	l.forgetMessages(l.settings, s)
 	l.settings, l.sockets = s, sockets
 	l.sip(now, sip.Configure{Config: sipConfig(s, l.addrs, sockets, nil)})
 	l.tell(phone.Configure{Config: phoneConfig(s)})
@@ -123,6 +124,19 @@ func (l *loop) adoptSettings(now time.Time, s config.Settings) {
 	l.password(s.System.AdminPassword)
 	if l.provided.flag == "" {
 		l.provided.rule = s.Provisioning.ProfileRule
+	}
+}
+
+// forgetMessages puts out the lamp of the lines that do not watch the mailbox any more that had messages.
+func (l *loop) forgetMessages(old, s config.Settings) {
+	for n := range s.Line {
+		a, b := &old.Line[n], &s.Line[n]
+		watched := func(c *config.Line) bool { return c.VoiceMailEnable && (c.VoiceMailServer != "" || c.MailboxID != "") }
+		same := b.LineEnable && a.UserID == b.UserID && a.Proxy == b.Proxy && a.MailboxID == b.MailboxID && a.VoiceMailServer == b.VoiceMailServer
+		if _, lit := l.mwi[n+1]; lit && (!same || watched(a) && !watched(b)) {
+			delete(l.mwi, n+1)
+			l.tell(phone.Messages{Line: n + 1})
+		}
 	}
 }
 

@@ -73,11 +73,15 @@ func TestWaitingMessages(t *testing.T) {
 		{"messages-off", "Voice_Mail_Enable No ends the subscription, Yes begins one; the line stays registered.", func(b *bench) {
 			x, d := b.desks(1, mail...)
 			p := d[0]
+			x.SetMessages("1001", exchange.Messages{New: 1})
+			b.after(103 * time.Millisecond)
+			p.wantMail("a message", "udp:10.0.0.11:5060", true)
 			if err := p.update("Voice_Mail_Enable_1_=No"); err != nil {
 				b.Error(err)
 			}
 			b.after(503 * time.Millisecond)
 			p.wantMail("off", "", false)
+			x.SetMessages("1001", exchange.Messages{})
 			if n := subscriptions(x); n != [2]int{} {
 				b.Errorf("subscriptions at a and b: %v", n)
 			}
