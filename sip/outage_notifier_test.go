@@ -257,6 +257,9 @@ func (m *mail) leaves(w *world, f Flow, req *sipmsg.Request) {
 	}
 	listed := false
 	for _, ln := range w.agent.lines {
+		if slices.ContainsFunc(ln.mailbox.left, func(o *subscription) bool { return o.callID == s.callID }) {
+			return // it has ended, and nobody could be told
+		}
 		for _, l := range ln.legs() {
 			listed = listed || l.lists(f.Remote.Addr())
 			e, _ := l.servers.Entry(l.binding)

@@ -80,6 +80,7 @@ func (l *leg) promote(now time.Time, before Server) {
 	if !old.fixed.Addr.IsValid() || old.fixed.same(l.binding) {
 		old.fixed = before
 	}
+	old.keepTo(now, old.fixed)
 	l.reg = up
 	l.spare[slices.Index(l.spare, up)] = old
 	if i := slices.IndexFunc(l.spare, func(r *registration) bool { return r != old && !r.leaving && r.fixed.same(old.fixed) }); i >= 0 {
@@ -98,4 +99,25 @@ func (l *leg) promote(now time.Time, before Server) {
 		}
 	}
 	l.ln.tell()
+}
+
+// keepTo gives up the REGISTERs under way to other servers: they are another registration's affair now.
+func (r *registration) keepTo(now time.Time, s Server) {
+	for _, t := range slices.Concat(r.under, r.late) {
+		if t.server.same(s) {
+			continue
+		}
+		if t.tx != nil {
+			t.tx.abandon(now)
+			t.tx = nil
+		}
+		if t.sent.Host != "" && !r.inUse(&t.sent) {
+			r.leaveBehind(t.sent, t.server, now.Add(r.expires)) // it may be taken in yet
+		}
+		r.drop(t)
+	}
+	if !r.busy() && r.refreshAt.IsZero() && r.retryAt.IsZero() && !r.leaving {
+		r.retryAt = now.Add(r.leg.ln.a.cfg.Timers.RegRetryIntvl)
+		r.leg.ln.a.agenda.set(r)
+	}
 }
