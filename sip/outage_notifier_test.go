@@ -257,7 +257,7 @@ func (m *mail) leaves(w *world, f Flow, req *sipmsg.Request) {
 	}
 	listed := false
 	for _, ln := range w.agent.lines {
-		if slices.ContainsFunc(ln.mailbox.left, func(o *subscription) bool { return o.callID == s.callID }) {
+		if slices.ContainsFunc(slices.Concat(ln.mailbox.left, ln.mailbox.parting), func(o *subscription) bool { return o.callID == s.callID && (!o.last || o.farewells > 1) }) {
 			return // it has ended, and nobody could be told
 		}
 		for _, l := range ln.legs() {
