@@ -10,6 +10,9 @@ import "time"
 // later and later. Together they stay within timer F. Implementation constant.
 const extraOpenings = 2
 
+// maxHung are the connections given up in a row before it is clear that it is the questions that are not answered.
+const maxHung = 3
+
 // lossy tells whether the answers of a server have taken so long of late that the system must have sent again.
 func (l *leg) lossy(s Server) bool {
 	e, ok := l.servers.Entry(s)
@@ -33,11 +36,11 @@ func (w *watch) renews(now time.Time) bool {
 	if f == nil || f.state != flowOpen || w.kind != watchUse && !l.lossy(w.server) || !l.binding.same(w.server) || w.dropsOptions() {
 		return false
 	}
-	if !l.servers.Acquit(w.server, now) {
-		if e, _ := l.servers.Entry(w.server); w.kind != watchUse || !e.heard.After(e.acquitted) {
-			return false
-		}
-		w.lives(now) // by the new connection it registered us, and leaves pings and OPTIONS unanswered still
+	switch hung := l.servers.Acquit(w.server, now); {
+	case hung == 0:
+		return false
+	case hung > maxHung && w.kind == watchUse:
+		w.lives(now) // by each new connection it registered us, and left pings and OPTIONS unanswered
 		return true
 	}
 	l.ln.logf("connection to %s hangs; a new one is tried", f)

@@ -380,7 +380,7 @@ func (w *watch) response(now time.Time, tx *clientTx, resp *sipmsg.Response) {
 		return
 	}
 	w.tx = nil
-	w.leg.servers.Probed(w.server, now)
+	w.leg.servers.Probed(w.server)
 	switch {
 	case w.kind != watchReturn:
 		w.alive(now)
@@ -449,7 +449,7 @@ func (l *leg) hearsFrom(now time.Time, f *flow) {
 			l.servers.Heard(s, now, 0, 0)
 			if w := l.watchOf(s); w != nil && w.kind == watchUse && w.pinged {
 				l.servers.Ponged(s)
-				l.servers.Probed(s, now)
+				l.servers.Probed(s)
 				w.alive(now)
 			}
 		}

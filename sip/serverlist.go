@@ -37,7 +37,7 @@ type Entry struct {
 
 	unheard   int           // requests it left unanswered when it became suspect
 	acquitted time.Time     // when a connection was given up in its place
-	probed    time.Time     // when it answered a ping or an OPTIONS
+	hung      int           // connections given up so since it answered a ping or an OPTIONS
 	suspect   bool          // it owes an answer: others are asked first until it is known to live or to be dead
 	rtt       time.Duration // smoothed; 0: not measured
 	slow      time.Duration // the longest answer of late by a connection, fading
@@ -241,21 +241,23 @@ func (l *ServerList) Suspect(s Server, unheard int) bool {
 }
 
 // Probed notes that s has answered a ping or an OPTIONS.
-func (l *ServerList) Probed(s Server, now time.Time) {
+func (l *ServerList) Probed(s Server) {
 	if i := l.find(s); i >= 0 {
-		l.entries[i].probed = now
+		l.entries[i].hung = 0
 	}
 }
 
-// Acquit takes back that s owes an answer: the connection it was asked by is at fault, maybe. It reports false if that
-// was said before, and s has answered no question of ours since.
-func (l *ServerList) Acquit(s Server, now time.Time) bool {
+// Acquit takes back that s owes an answer: the connection it was asked by is at fault, maybe. It returns how many have
+// been given up so since s answered a question of ours; 0: not this one, for s was silent by the one before too.
+func (l *ServerList) Acquit(s Server, now time.Time) int {
 	i := l.find(s)
-	if i < 0 || !l.entries[i].acquitted.IsZero() && !l.entries[i].probed.After(l.entries[i].acquitted) {
-		return false
+	if i < 0 || l.entries[i].hung > 0 && !l.entries[i].heard.After(l.entries[i].acquitted) {
+		return 0
 	}
-	l.entries[i].suspect, l.entries[i].acquitted = false, now
-	return true
+	e := &l.entries[i]
+	e.hung++
+	e.suspect, e.acquitted = false, now
+	return e.hung
 }
 
 // Heard notes that s said something at now, whatever it was: it lives. It answered one of sent requests,
