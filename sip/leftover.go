@@ -78,13 +78,22 @@ func (r *registration) inUse(uri *sipmsg.Uri) bool {
 	for _, ln := range append(slices.Clone(r.leg.ln.a.lines), r.leg.ln) { // which may be about to be one of them
 		for _, l := range ln.legs() {
 			for _, o := range l.registrations() {
-				if !o.leaving && o.bound.Host != "" && sameContact(&o.bound, uri) && !o.untrue() {
+				if o.leaving {
+					continue
+				}
+				if o.bound.Host != "" && sameContact(&o.bound, uri) && !o.untrue() || o.sends(uri) {
 					return true
 				}
 			}
 		}
 	}
 	return false
+}
+
+// sends tells whether a REGISTER that binds the Contact is under way.
+func (r *registration) sends(uri *sipmsg.Uri) bool {
+	here := func(t *registerTry) bool { return t.tx != nil && t.sent.Host != "" && sameContact(&t.sent, uri) }
+	return slices.ContainsFunc(r.under, here) || slices.ContainsFunc(r.late, here)
 }
 
 // untrue tells whether what is bound leads to an address that is not ours any more.
