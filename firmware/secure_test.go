@@ -19,11 +19,11 @@ import (
 
 // offerShape is the protocol and the suites of a session description, without keys.
 func offerShape(sdp string) string {
-	out := ""
+	var out strings.Builder
 	for _, m := range regexp.MustCompile(`m=audio \d+ (\S+)|a=crypto:\d+ (\S+)`).FindAllStringSubmatch(sdp, -1) {
-		out += " " + m[1] + m[2]
+		out.WriteString(" " + m[1] + m[2])
 	}
-	return strings.TrimSpace(out)
+	return strings.TrimSpace(out.String())
 }
 
 const (
