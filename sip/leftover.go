@@ -75,8 +75,12 @@ func (r *registration) leftAt(s Server) (list []sipmsg.Uri) {
 // inUse tells whether a registration that stays has bound a Contact, wherever that is: it is no leftover to those
 // who share a memory.
 func (r *registration) inUse(uri *sipmsg.Uri) bool {
+	own := r.leg.aor().uri
 	for _, ln := range append(slices.Clone(r.leg.ln.a.lines), r.leg.ln) { // which may be about to be one of them
 		for _, l := range ln.legs() {
+			if aor := l.aor().uri; aor.String() != own.String() {
+				continue // connections to two servers may have one port, and so one Contact
+			}
 			for _, o := range l.registrations() {
 				if o.leaving {
 					continue
