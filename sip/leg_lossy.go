@@ -33,7 +33,7 @@ func (w *watch) longest() time.Duration {
 func (w *watch) renews(now time.Time) bool {
 	l := w.leg
 	f := l.flowOf(w.server)
-	if f == nil || f.state != flowOpen || w.kind != watchUse && !l.lossy(w.server) || !l.binding.same(w.server) || w.dropsOptions() {
+	if f == nil || f.state != flowOpen || !l.lossy(w.server) || !l.binding.same(w.server) || w.dropsOptions() {
 		return false
 	}
 	switch hung := l.servers.Acquit(w.server, now); {
