@@ -348,8 +348,8 @@ func (m *mailbox) tick(now time.Time) {
 // Reg_Retry_Intvl.
 func (m *mailbox) lose(now time.Time, s *subscription, code int, cause string, wait time.Duration) {
 	s.done()
-	m.parting = slices.DeleteFunc(m.parting, func(o *subscription) bool { return o == s })
-	m.left = slices.DeleteFunc(m.left, func(o *subscription) bool { return o == s })
+	same := func(o *subscription) bool { return o == s }
+	m.parting, m.left = slices.DeleteFunc(m.parting, same), slices.DeleteFunc(m.left, same)
 	if m.sub != s {
 		m.parted(now)
 		return

@@ -250,16 +250,20 @@ func (s *subscription) refused(now time.Time, tx *clientTx, code int, cause stri
 	stands := s.d != nil && !s.d.early || s.answered
 	switch {
 	case stands && !ends(code) && now.Before(s.expiresAt):
-		// It lasts until it expires; meanwhile the refresh is tried again.
-		s.refreshAt = now.Add(m.backOff(code, false, after))
-		m.failures++
-		m.ln.logf("the subscription to waiting messages is not refreshed: %s", what)
-		m.ln.a.agenda.set(s)
+		s.notRefreshed(now, what, m.backOff(code, false, after))
 	case stands && code == 481:
 		m.lose(now, s, code, what, 0)
 	default:
 		m.lose(now, s, code, what, m.backOff(code, false, after))
 	}
+}
+
+// notRefreshed plans another refresh: until the subscription expires it lasts.
+func (s *subscription) notRefreshed(now time.Time, cause string, wait time.Duration) {
+	s.refreshAt = now.Add(wait)
+	s.m.failures++
+	s.m.ln.logf("the subscription to waiting messages is not refreshed: %s", cause)
+	s.m.ln.a.agenda.set(s)
 }
 
 func (s *subscription) failed(now time.Time, tx *clientTx, code int, cause string) {
@@ -275,10 +279,7 @@ func (s *subscription) failed(now time.Time, tx *clientTx, code int, cause strin
 	case s.ending:
 		s.untold(now, code, cause)
 	case s.d != nil && now.Before(s.expiresAt):
-		s.refreshAt = now.Add(m.backOff(code, true, 0))
-		m.failures++
-		m.ln.logf("the subscription to waiting messages is not refreshed: %s", cause)
-		m.ln.a.agenda.set(s)
+		s.notRefreshed(now, cause, m.backOff(code, true, 0))
 	default:
 		s.unknown(now)
 		m.lose(now, s, code, cause, m.backOff(code, true, 0))
